@@ -1,0 +1,1 @@
+surefoot_test(unit test_base short)
