@@ -22,9 +22,11 @@ size_t sf_guard_bytes(const struct surefoot_policy *p);
 /* One answer. */
 struct sf_guard_run {
     const struct sf_generator *gen;
-    /* The prompt as text pieces (role boundaries marked), read before the answer begins. */
-    const struct sf_piece *prompt;
-    size_t n_prompt;
+    /* The evaluated prompt. Tokens [0, n_free) are read for state and are free; the rest (what a
+     * caller or template put into the answer's turn) is answer text already there: charged, not
+     * emitted again. A token whose piece is empty (control) is a role boundary. */
+    const int32_t *prompt;
+    size_t n_prompt, n_free;
     const char *const *stop; /* stop strings */
     size_t n_stop;
     uint32_t n_predict;
