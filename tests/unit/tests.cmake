@@ -1,1 +1,2 @@
 surefoot_test(unit test_base short)
+surefoot_test(unit test_cpu short)
