@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# The front door. CMake does the building (CMakePresets.json); this installs what is missing,
+# configures, builds and does the job. `make` alone lists what there is.
+PRESET ?= release
+BUILD  := build/$(PRESET)
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+export PROMPT ?= Once upon a time
+export MODEL GUARD CTEST_OUTPUT_ON_FAILURE = 1
+
+.PHONY: help deps deps-cross build run test bench format install cross
+help: ## this list
+	@echo "make TARGET [PRESET=release|dev|tsan|fuzz|aarch64]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1@\2/p' Makefile | awk -F@ '{printf "%-12s %s\n", $$1, $$2}'
+
+deps: ## install the Debian packages that building and testing need
+	@tools/deps.sh run test
+deps-cross: ## install the 64-bit ARM compiler, its libraries and qemu
+	@tools/deps.sh run test cross
+
+build: ## configure and build build/PRESET/surefoot
+	@tools/deps.sh run
+	@cmake --preset $(PRESET) -DSUREFOOT_TESTS=OFF
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+run: ## text from a model: make run MODEL=FILE.gguf [GUARD=POLICY.ini|off] [PROMPT='...'] [ARGS='...']
+	@if [ -z "$$MODEL" ]; then \
+	    echo "make run needs a model: make run MODEL=FILE.gguf [GUARD=POLICY.ini, or GUARD=off for text without a guard]." >&2; exit 2; fi
+	@if [ ! -r "$$MODEL" ]; then echo "make run: cannot read MODEL '$$MODEL'." >&2; exit 2; fi
+	@$(MAKE) --no-print-directory build >&2
+	@$(BUILD)/surefoot run -m "$$MODEL" $(if $(GUARD),--guard "$$GUARD") -p "$$PROMPT" $(ARGS)
+
+test: ## build everything and run the tests
+	@tools/deps.sh run test
+	@cmake --preset $(PRESET) -DSUREFOOT_TESTS=ON
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+	@ctest --test-dir $(BUILD) -j $(JOBS) -LE long
+
+bench: ## tokens per second: make bench MODEL=FILE.gguf [GUARD=POLICY.ini] [ARGS='...']
+	@if [ ! -r "$$MODEL" ]; then echo "make bench needs a model: make bench MODEL=FILE.gguf [GUARD=POLICY.ini]." >&2; exit 2; fi
+	@$(MAKE) --no-print-directory build >&2
+	@$(BUILD)/surefoot bench -m "$$MODEL" $(if $(GUARD),--guard "$$GUARD") $(ARGS)
+
+format: ## clang-format every .c file
+	@find . -path ./build -prune -o -name '*.c' -exec clang-format -i {} +
+
+install: ## build and install: make install [PREFIX=/usr/local] [DESTDIR=...]
+	@$(MAKE) --no-print-directory build
+	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(or $(PREFIX),/usr/local)"
+
+cross: deps-cross ## build for 64-bit ARM (Raspberry Pi 4 and 5) into build/aarch64
+	@cmake --preset aarch64 -DSUREFOOT_TESTS=ON
+	@cmake --build --preset aarch64 -j $(JOBS)

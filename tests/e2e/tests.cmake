@@ -1,0 +1,18 @@
+# surefoot_check(name label command...): a script instead of a program; needs the tool it names.
+function(surefoot_check name label)
+  add_test(NAME e2e.${name} COMMAND ${ARGN})
+  set_tests_properties(e2e.${name} PROPERTIES LABELS "${label};e2e" TIMEOUT 300 SKIP_RETURN_CODE 77)
+endfunction()
+
+# Rules of the tree: once per machine is enough, so not in cross builds or under sanitizers.
+if(NOT CMAKE_CROSSCOMPILING AND NOT SUREFOOT_SANITIZE)
+  set(e2e ${CMAKE_SOURCE_DIR}/tests/e2e)
+  if(PYTHON3)
+    surefoot_check(includes short ${PYTHON3} ${e2e}/check_includes.py ${CMAKE_SOURCE_DIR})
+    surefoot_check(tree short ${PYTHON3} ${e2e}/check_tree.py ${CMAKE_SOURCE_DIR})
+  endif()
+  surefoot_check(header short ${e2e}/check_header.sh ${CMAKE_SOURCE_DIR}/src/api/surefoot.h ${CMAKE_C_COMPILER} c++)
+  surefoot_check(symbols short ${e2e}/check_symbols.sh ${CMAKE_NM} ${CMAKE_BINARY_DIR})
+  surefoot_check(format short ${e2e}/check_format.sh ${CMAKE_SOURCE_DIR})
+  surefoot_check(in_source short ${e2e}/check_in_source.sh ${CMAKE_SOURCE_DIR})
+endif()
