@@ -1,2 +1,3 @@
 surefoot_test(unit test_base short)
 surefoot_test(unit test_cpu short)
+surefoot_test(unit test_quant short)
