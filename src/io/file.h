@@ -13,12 +13,26 @@ struct sf_map {
 /* Regular files only (a directory, FIFO or device is refused). E_IO names the reason. */
 surefoot_status sf_map_open(struct sf_map *m, const char *path, surefoot_error *err);
 void sf_map_close(struct sf_map *m);
-/* Tells the system that [offset, offset+n) will not be read again soon (pages are given back). */
+/* Tells the system that [offset, offset+n) will not be read again soon: the whole pages inside are
+ * given back (and come from the file again if read). Parts outside the map are ignored. */
 void sf_map_release(const struct sf_map *m, size_t offset, size_t n);
-/* Whole small file into a sf_alloc'ed buffer, NUL added behind. max: largest size accepted. */
+/* Whole small file into a sf_alloc'ed buffer, NUL added behind. max: largest size accepted (more is
+ * E_FILE). Pipes are read to their end; a directory is E_IO. *out is NULL on failure. */
 surefoot_status sf_read_file(char **out, size_t *n, const char *path, size_t max,
                              surefoot_error *err);
-/* Writes to "<path>.tmp-<pid>" and renames over path; on failure path is untouched. */
+
+/* A file that appears whole or not at all. It is written as "<path>.tmp-<pid>" beside path (beside
+ * its target where path is a link), synced, given the old file's permissions, and renamed over it.
+ * Where path is anything but a regular file (a device, a directory) open refuses: E_IO. */
+struct sf_outfile;
+surefoot_status sf_outfile_open(struct sf_outfile **out, const char *path, surefoot_error *err);
+/* Any amount; after a failure only sf_outfile_drop is left to call. */
+surefoot_status sf_outfile_write(struct sf_outfile *f, const void *data, size_t n,
+                                 surefoot_error *err);
+/* Renames into place. f is gone afterwards; on failure path is untouched, the temporary removed. */
+surefoot_status sf_outfile_commit(struct sf_outfile *f, surefoot_error *err);
+void sf_outfile_drop(struct sf_outfile *f); /* NULL is fine */
+/* All of it at once. */
 surefoot_status sf_write_file(const char *path, const void *data, size_t n, surefoot_error *err);
 
 /* Little-endian cursor. A read past the end sets .bad and yields 0 / NULL; check once per group. */
