@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * arena.c - one block per handle; see arena.h.
  */
+#define _GNU_SOURCE
 #include "arena.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { LARGE = 2 << 20 }; /* bytes */
 
 static sf_alloc_hook_fn alloc_hook; /* NULL except in tests */
 
@@ -49,13 +53,27 @@ surefoot_status sf_arena_reserve(struct sf_arena *a, surefoot_error *err) {
     if (a->failed) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "a size does not fit in size_t");
     a->size = a->used;
     a->used = 0;
-    a->base = sf_alloc(a->size);
+    /* Large blocks come straight from the system: zeroed on first touch, so what is never used
+     * costs nothing, and in huge pages where the system offers them. */
+    if (a->size >= LARGE && !(alloc_hook && alloc_hook(a->size))) {
+        void *p = mmap(NULL, a->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p != MAP_FAILED) {
+            madvise(p, a->size, MADV_HUGEPAGE); /* advice: failure changes nothing */
+            a->base = p;
+            a->mapped = true;
+        }
+    } else if (a->size < LARGE) {
+        a->base = sf_alloc(a->size);
+    }
     if (!a->base)
         return sf_fail(err, SUREFOOT_E_MEMORY, 0, "could not get %zu bytes of memory", a->size);
     return SUREFOOT_OK;
 }
 
 void sf_arena_free(struct sf_arena *a) {
-    sf_free(a->base);
+    if (a->mapped)
+        munmap(a->base, a->size);
+    else
+        sf_free(a->base);
     *a = (struct sf_arena){0};
 }

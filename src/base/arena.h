@@ -24,6 +24,7 @@ struct sf_arena {
     size_t used;         /* bytes taken so far, always a multiple of SF_ALIGN     */
     size_t size;         /* bytes of the block; meaningless while measuring       */
     bool failed;         /* a size overflowed or the block was too small          */
+    bool mapped;         /* the block came from the system in pages (large ones)  */
 };
 
 /* count items of size bytes each, SF_ALIGN aligned, zeroed. While measuring: NULL, only counted. */

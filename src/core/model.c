@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT
+ * model.c - opens a model: finds every tensor the family names, checks its shape, refuses any it
+ * does not know, and packs the matrices for the kernel level.
+ *
+ * The plan is walked twice: once measuring (the arena only counts), once placing. Packing then runs
+ * over all threads in chunks, giving back the file's pages behind it.
+ */
+#include "model.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "session.h"
+#include "cpu.h"
+#include "sleef_det.h"
+#include "threads.h"
+
+/* ---------------------------------------------------------------- the plan */
+
+struct job { /* one matrix to check, and to pack when packed is not NULL */
+    const struct sf_gguf_tensor *t;
+    enum sf_type type;
+    size_t rows, cols;
+    void *packed;
+    bool release; /* its file pages are not read again */
+};
+
+struct loader {
+    surefoot_model *m;
+    const struct sf_gguf *g;
+    surefoot_error *err;
+    bool placing;
+    unsigned char *used; /* (n_tensor) 1: some weight of the plan is this tensor */
+    struct job *job;
+    size_t n_job;
+};
+
+static surefoot_status find(struct loader *L, const char *name, bool required, size_t rows,
+                            size_t cols, const struct sf_gguf_tensor **out, enum sf_type *type) {
+    const struct sf_gguf_tensor *t = sf_gguf_tensor_find(L->g, name);
+    *out = t;
+    if (!t) {
+        if (!required) return SUREFOOT_OK;
+        return sf_fail(L->err, SUREFOOT_E_FILE, 0, "tensor '%s' is missing", name);
+    }
+    *type = sf_type_by_gguf(t->type);
+    if (*type == SF_T_COUNT) {
+        const char *known = sf_gguf_type_name(t->type);
+        return sf_fail(L->err, SUREFOOT_E_UNSUPPORTED, t->offset,
+                       "tensor '%s' is of type %s (%u), which is not supported", name,
+                       known ? known : "unknown", t->type);
+    }
+    if (t->dim[0] != cols || t->dim[1] != rows || t->dim[2] != 1 || t->dim[3] != 1)
+        return sf_fail(L->err, SUREFOOT_E_FILE, t->offset,
+                       "tensor '%s' has shape %llu x %llu, the metadata asks for %zu x %zu", name,
+                       (unsigned long long)t->dim[0], (unsigned long long)t->dim[1], cols, rows);
+    L->used[t - L->g->tensor] = 1;
+    return SUREFOOT_OK;
+}
+
+/* A matrix (rows, cols). hot: multiplied with, so packed where the level has a packed kernel. */
+static surefoot_status matrix(struct loader *L, struct sf_tensor *w, const char *name,
+                              bool required, size_t rows, size_t cols, bool hot) {
+    const struct sf_gguf_tensor *t;
+    enum sf_type type;
+    SF_TRY(find(L, name, required, rows, cols, &t, &type));
+    if (!t) return SUREFOOT_OK;
+    struct sf_tensor out = {.data = L->g->data + t->offset, .type = type, .rows = rows, .cols = cols};
+    void *packed = NULL;
+    if (hot) {
+        L->m->acts |= 1u << sf_qtypes[type].act;
+        if (L->m->kernels.mm[type].rows == SF_PACK_ROWS) {
+            size_t bytes;
+            if (!sf_pack_size(&bytes, type, rows, cols))
+                return sf_fail(L->err, SUREFOOT_E_MEMORY, 0, "tensor '%s' is too large", name);
+            packed = sf_arena_take(&L->m->arena, bytes, 1);
+            out.packed = true;
+            out.data = packed;
+        }
+    }
+    if (L->placing) {
+        L->job[L->n_job++] = (struct job){t, type, rows, cols, packed, packed || !hot};
+        *w = out;
+        L->m->n_params += (uint64_t)rows * cols;
+        L->m->weight_bytes += t->bytes;
+        if (hot) L->m->decode_bytes += t->bytes;
+    }
+    return SUREFOOT_OK;
+}
+
+/* A vector (n) of any type, decoded to float. */
+static surefoot_status vector(struct loader *L, const float **v, const char *name, bool required,
+                              size_t n) {
+    const struct sf_gguf_tensor *t;
+    enum sf_type type;
+    SF_TRY(find(L, name, required, 1, n, &t, &type));
+    if (!t) return SUREFOOT_OK;
+    float *out = sf_arena_take(&L->m->arena, n, sizeof *out);
+    if (L->placing) {
+        const unsigned char *p = L->g->data + t->offset;
+        size_t blocks = n / sf_qtypes[type].block;
+        if (!sf_qtypes[type].finite(p, blocks))
+            return sf_fail(L->err, SUREFOOT_E_FILE, t->offset,
+                           "tensor '%s' holds a value that is not finite", name);
+        sf_qtypes[type].decode(out, p, blocks);
+        *v = out;
+        L->m->n_params += n;
+        L->m->weight_bytes += t->bytes;
+        L->m->decode_bytes += t->bytes;
+    }
+    return SUREFOOT_OK;
+}
+
+static surefoot_status layer_plan(struct loader *L, struct sf_layer *l, unsigned i) {
+    const struct sf_config *c = &L->m->config;
+    const struct sf_family *f = L->m->family;
+    size_t dim = c->dim, ff = c->ff_dim, hd = c->head_dim;
+    size_t q_dim = hd * c->n_heads, kv_dim = hd * c->n_kv_heads;
+    unsigned extras = f->required | f->optional;
+    char name[64];
+#define NAME(suffix) (snprintf(name, sizeof name, "blk.%u." suffix, i), name)
+    SF_TRY(vector(L, &l->attn_norm, NAME("attn_norm.weight"), true, dim));
+    SF_TRY(matrix(L, &l->wq, NAME("attn_q.weight"), true, q_dim, dim, true));
+    SF_TRY(matrix(L, &l->wk, NAME("attn_k.weight"), true, kv_dim, dim, true));
+    SF_TRY(matrix(L, &l->wv, NAME("attn_v.weight"), true, kv_dim, dim, true));
+    if (extras & SF_FAM_QKV_BIAS) {
+        bool must = f->required & SF_FAM_QKV_BIAS;
+        SF_TRY(vector(L, &l->bq, NAME("attn_q.bias"), must, q_dim));
+        SF_TRY(vector(L, &l->bk, NAME("attn_k.bias"), must, kv_dim));
+        SF_TRY(vector(L, &l->bv, NAME("attn_v.bias"), must, kv_dim));
+    }
+    if (extras & SF_FAM_QK_NORM) {
+        bool must = f->required & SF_FAM_QK_NORM;
+        SF_TRY(vector(L, &l->q_norm, NAME("attn_q_norm.weight"), must, hd));
+        SF_TRY(vector(L, &l->k_norm, NAME("attn_k_norm.weight"), must, hd));
+    }
+    SF_TRY(matrix(L, &l->wo, NAME("attn_output.weight"), true, dim, q_dim, true));
+    SF_TRY(vector(L, &l->ffn_norm, NAME("ffn_norm.weight"), true, dim));
+    SF_TRY(matrix(L, &l->gate, NAME("ffn_gate.weight"), true, ff, dim, true));
+    SF_TRY(matrix(L, &l->up, NAME("ffn_up.weight"), true, ff, dim, true));
+    SF_TRY(matrix(L, &l->down, NAME("ffn_down.weight"), true, dim, ff, true));
+#undef NAME
+    return SUREFOOT_OK;
+}
+
+/* Angle per position of pair i: rope_scale * base^(-2i/n_rot) / factor_i, in double (rule 12). */
+static surefoot_status rope_plan(struct loader *L) {
+    surefoot_model *m = L->m;
+    const struct sf_config *c = &m->config;
+    size_t pairs = c->n_rot / 2;
+    const float *factor = NULL;
+    if ((m->family->required | m->family->optional) & SF_FAM_ROPE_FREQS)
+        SF_TRY(vector(L, &factor, "rope_freqs.weight",
+                      (m->family->required & SF_FAM_ROPE_FREQS) != 0, pairs));
+    double *freq = sf_arena_take(&m->arena, pairs, sizeof *freq);
+    if (!L->placing) return SUREFOOT_OK;
+    for (size_t i = 0; i < pairs; i++) {
+        freq[i] = c->rope_scale * sf_det_pow(c->rope_base, -2.0 * (double)i / (double)c->n_rot);
+        if (factor && !(factor[i] > 0))
+            return sf_fail(L->err, SUREFOOT_E_FILE, 0, "rope_freqs.weight holds a factor %g",
+                           (double)factor[i]);
+        if (factor) freq[i] /= (double)factor[i];
+    }
+    m->rope_freq = freq;
+    return SUREFOOT_OK;
+}
+
+static surefoot_status plan(struct loader *L) {
+    surefoot_model *m = L->m;
+    struct sf_config *c = &m->config;
+    const struct sf_gguf_tensor *embd = sf_gguf_tensor_find(L->g, "token_embd.weight");
+    if (!embd) return sf_fail(L->err, SUREFOOT_E_FILE, 0, "tensor 'token_embd.weight' is missing");
+    if (embd->dim[1] > INT32_MAX)
+        return sf_fail(L->err, SUREFOOT_E_FILE, embd->offset, "a vocabulary of %llu tokens",
+                       (unsigned long long)embd->dim[1]);
+    c->n_vocab = (uint32_t)embd->dim[1];
+    if ((uint32_t)sf_tokenizer_n_vocab(m->tokenizer) > c->n_vocab)
+        return sf_fail(L->err, SUREFOOT_E_FILE, embd->offset,
+                       "the tokenizer has %d tokens, 'token_embd.weight' only %u rows",
+                       sf_tokenizer_n_vocab(m->tokenizer), c->n_vocab);
+    L->n_job = 0;
+    memset(L->used, 0, L->g->n_tensor);
+    bool tied = !sf_gguf_tensor_find(L->g, "output.weight");
+    SF_TRY(matrix(L, &m->tok_embd, "token_embd.weight", true, c->n_vocab, c->dim, tied));
+    if (tied)
+        m->output = m->tok_embd;
+    else
+        SF_TRY(matrix(L, &m->output, "output.weight", true, c->n_vocab, c->dim, true));
+    SF_TRY(vector(L, &m->out_norm, "output_norm.weight", true, c->dim));
+    SF_TRY(rope_plan(L));
+    m->layer = sf_arena_take(&m->arena, c->n_layers, sizeof *m->layer);
+    for (unsigned i = 0; i < c->n_layers; i++) {
+        struct sf_layer none = {0};
+        SF_TRY(layer_plan(L, L->placing ? &m->layer[i] : &none, i));
+    }
+    for (size_t i = 0; i < L->g->n_tensor; i++)
+        if (!L->used[i]) {
+            const struct sf_gguf_tensor *t = &L->g->tensor[i];
+            return sf_fail(L->err, SUREFOOT_E_UNSUPPORTED, t->offset,
+                           "tensor '%.*s' is not part of family %s as it is known here",
+                           (int)sf_min(t->name.n, 64), t->name.p, m->family->name);
+        }
+    return SUREFOOT_OK;
+}
+
+/* ---------------------------------------------------------------- checking and packing */
+
+struct pack_run {
+    struct loader *L;
+    surefoot_progress_fn progress;
+    void *user;
+    uint64_t total;
+    atomic_size_t next;       /* chunk handed out next     */
+    atomic_ullong done;       /* bytes                     */
+    atomic_size_t bad;        /* index + 1 of a bad tensor */
+    atomic_bool stop;
+};
+
+enum { CHUNK_BYTES = 1 << 20 };
+
+/* Rows per chunk of a job: about CHUNK_BYTES, whole groups. */
+static size_t chunk_rows(const struct job *j) {
+    size_t row_bytes = j->t->bytes / j->rows;
+    size_t rows = CHUNK_BYTES / (row_bytes ? row_bytes : 1) & ~(size_t)(SF_PACK_ROWS - 1);
+    return sf_max(rows, SF_PACK_ROWS);
+}
+
+static void pack_chunk(struct pack_run *r, size_t job, size_t row0, size_t row1) {
+    const struct loader *L = r->L;
+    const struct job *j = &L->job[job];
+    const struct sf_qtype *q = &sf_qtypes[j->type];
+    size_t row_bytes = j->cols / q->block * q->bytes;
+    const unsigned char *src = L->g->data + j->t->offset;
+    if (!q->finite(src + row0 * row_bytes, (row1 - row0) * (j->cols / q->block))) {
+        atomic_store(&r->bad, job + 1);
+        atomic_store(&r->stop, true);
+        return;
+    }
+    if (j->packed)
+        sf_pack_groups(j->packed, src, j->type, j->rows, j->cols, row0 / SF_PACK_ROWS,
+                       (row1 + SF_PACK_ROWS - 1) / SF_PACK_ROWS);
+    if (j->release)
+        sf_map_release(&L->m->map, j->t->offset + row0 * row_bytes, (row1 - row0) * row_bytes);
+    atomic_fetch_add(&r->done, (row1 - row0) * row_bytes);
+}
+
+static void pack_body(void *arg, struct sf_member *me) {
+    struct pack_run *r = arg;
+    size_t job = 0, first = 0; /* chunks before this job */
+    for (;;) {
+        size_t c = atomic_fetch_add(&r->next, 1);
+        for (; job < r->L->n_job; job++) {
+            size_t n = (r->L->job[job].rows + chunk_rows(&r->L->job[job]) - 1) /
+                       chunk_rows(&r->L->job[job]);
+            if (c < first + n) break;
+            first += n;
+        }
+        if (job == r->L->n_job || atomic_load(&r->stop)) return;
+        size_t step = chunk_rows(&r->L->job[job]), row0 = (c - first) * step;
+        pack_chunk(r, job, row0, sf_min(row0 + step, r->L->job[job].rows));
+        if (me->id == 0 && r->progress &&
+            r->progress(r->user, "load", atomic_load(&r->done), r->total) != 0)
+            atomic_store(&r->stop, true);
+    }
+}
+
+static surefoot_status pack_all(struct loader *L, const surefoot_model_options *o) {
+    struct pack_run r = {.L = L, .progress = o->progress, .user = o->user};
+    for (size_t i = 0; i < L->n_job; i++) r.total += L->job[i].t->bytes;
+    int n = o->n_threads > 0 ? o->n_threads : sf_default_threads();
+    sf_team_run(n < SF_MAX_THREADS ? n : SF_MAX_THREADS, pack_body, &r);
+    size_t bad = atomic_load(&r.bad);
+    if (bad) {
+        const struct sf_gguf_tensor *t = L->job[bad - 1].t;
+        return sf_fail(L->err, SUREFOOT_E_FILE, t->offset,
+                       "tensor '%.*s' holds a scale or value that is not finite: the file is damaged",
+                       (int)sf_min(t->name.n, 64), t->name.p);
+    }
+    if (atomic_load(&r.stop))
+        return sf_fail(L->err, SUREFOOT_E_ABORTED, 0, "loading was stopped on request");
+    return SUREFOOT_OK;
+}
+
+/* ---------------------------------------------------------------- open and close */
+
+static void copy_text(char *out, size_t cap, struct sf_str s) {
+    size_t n = sf_min(s.n, cap - 1);
+    memcpy(out, s.p, n);
+    out[n] = 0;
+    if (strlen(out) < n) out[strlen(out)] = 0;
+}
+
+static const char *file_type_name(uint64_t id) {
+    static const struct {
+        unsigned id;
+        const char *name;
+    } names[] = {
+        {0, "all F32"},        {1, "F16"},            {2, "Q4_0"},           {3, "Q4_1"},
+        {7, "Q8_0"},           {8, "Q5_0"},           {9, "Q5_1"},           {10, "Q2_K - Medium"},
+        {11, "Q3_K - Small"},  {12, "Q3_K - Medium"}, {13, "Q3_K - Large"},  {14, "Q4_K - Small"},
+        {15, "Q4_K - Medium"}, {16, "Q5_K - Small"},  {17, "Q5_K - Medium"}, {18, "Q6_K"},
+        {25, "IQ4_NL"},        {32, "BF16"},
+    };
+    for (size_t i = 0; i < SF_COUNT(names); i++)
+        if (names[i].id == id) return names[i].name;
+    return NULL;
+}
+
+static surefoot_status read_meta(surefoot_model *m, const struct sf_gguf *g, surefoot_error *err) {
+    struct sf_str s = {0};
+    bool found;
+    SF_TRY(sf_gguf_get_str(g, "general.architecture", &s, &found, err));
+    if (!found)
+        return sf_fail(err, SUREFOOT_E_FILE, 0,
+                       "'general.architecture' is missing: this GGUF holds no language model");
+    m->family = sf_family_find(s);
+    if (!m->family)
+        return sf_fail(err, SUREFOOT_E_UNSUPPORTED, 0,
+                       "model family '%.*s' is not supported (supported: %s)",
+                       (int)sf_min(s.n, 40), s.p, sf_family_list());
+    SF_TRY(sf_config_read(&m->config, m->family, g, err));
+    SF_TRY(sf_gguf_get_str(g, "general.name", &s, &found, err));
+    if (found) copy_text(m->name, sizeof m->name, s);
+    uint64_t ft = UINT64_MAX;
+    SF_TRY(sf_gguf_get_u64(g, "general.file_type", UINT32_MAX, &ft, &found, err));
+    const char *name = found ? file_type_name(ft) : NULL;
+    snprintf(m->file_type, sizeof m->file_type, "%s", name ? name : "mixed");
+    SF_TRY(sf_gguf_get_str(g, "tokenizer.chat_template", &s, &found, err));
+    m->has_template = found;
+    if (found) m->chat = sf_chat_recognise(s.p, s.n);
+    return sf_tokenizer_open(&m->tokenizer, g, err);
+}
+
+/* Compares what weights, KV cache and scratch at n_ctx need with what the system has. */
+static surefoot_status fit(const surefoot_model *m, const surefoot_model_options *o,
+                           surefoot_error *err) {
+    uint64_t have = sf_memory_available();
+    if (o->no_memory_check || have == 0) return SUREFOOT_OK;
+    surefoot_session_options so;
+    surefoot_session_options_init(&so);
+    so.n_ctx = o->n_ctx;
+    size_t session, weights = m->arena.used;
+    SF_TRY(sf_session_plan_bytes(&session, m, &so, err));
+    if (m->kernels.mm[SF_T_Q8_0].rows == 1) weights += m->map.size;
+    size_t need;
+    if (sf_size_add(&need, session, weights) && need <= have) return SUREFOOT_OK;
+    /* What would fit: the largest context, halving. */
+    uint32_t ctx = so.n_ctx ? so.n_ctx : (uint32_t)sf_min(m->config.n_ctx_train, 4096);
+    uint32_t asked = ctx;
+    for (; ctx >= 64; ctx /= 2) {
+        so.n_ctx = ctx;
+        SF_TRY(sf_session_plan_bytes(&session, m, &so, err));
+        if (sf_size_add(&need, session, weights) && need <= have) break;
+    }
+    so.n_ctx = asked;
+    SF_TRY(sf_session_plan_bytes(&session, m, &so, err));
+    unsigned long long mb = 1000000, total = ((unsigned long long)weights + session) / mb;
+    if (ctx >= 64)
+        return sf_fail(err, SUREFOOT_E_MEMORY, 0,
+                       "needs %llu MB (weights %llu, context of %u tokens %llu), %llu MB more than "
+                       "the %llu MB available: -c %u would fit",
+                       total, weights / mb, asked, session / mb, total - have / mb, have / mb, ctx);
+    return sf_fail(err, SUREFOOT_E_MEMORY, 0,
+                   "needs %llu MB (weights %llu, context of %u tokens %llu), %llu MB more than the "
+                   "%llu MB available: a file of at most %llu MB would fit",
+                   total, weights / mb, asked, session / mb, total - have / mb, have / mb,
+                   have / mb > session / mb ? have / mb - session / mb : 0);
+}
+
+static surefoot_status open_tables(surefoot_model *m, const struct sf_gguf *g,
+                                   const surefoot_model_options *o, surefoot_error *err) {
+    SF_TRY(read_meta(m, g, err));
+    struct loader L = {.m = m, .g = g, .err = err};
+    /* Scratch of the load: a mark per tensor, a job per matrix. */
+    L.used = sf_alloc(g->n_tensor + 1);
+    L.job = sf_alloc((g->n_tensor + 1) * sizeof *L.job);
+    surefoot_status s = SUREFOOT_OK;
+    if (!L.used || !L.job)
+        s = sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for %zu tensor entries", g->n_tensor);
+    if (s == SUREFOOT_OK) s = plan(&L);
+    if (s == SUREFOOT_OK) s = fit(m, o, err);
+    if (s == SUREFOOT_OK) s = sf_arena_reserve(&m->arena, err);
+    L.placing = true;
+    if (s == SUREFOOT_OK) s = plan(&L);
+    if (s == SUREFOOT_OK) s = pack_all(&L, o);
+    sf_free(L.used);
+    sf_free(L.job);
+    return s;
+}
+
+surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
+                                    const surefoot_model_options *o, surefoot_error *err) {
+    if (!out) return sf_fail(err, SUREFOOT_E_USAGE, 0, "surefoot_model_open: out is NULL");
+    *out = NULL;
+    surefoot_model_options def;
+    if (!o) surefoot_model_options_init(&def), o = &def;
+    if (!path || o->size != sizeof *o || o->n_threads < 0 || o->n_threads > SF_MAX_THREADS)
+        return sf_fail(err, SUREFOOT_E_USAGE, 0,
+                       "surefoot_model_open: path is NULL, options were not initialised, or "
+                       "n_threads is outside 0..%d", SF_MAX_THREADS);
+    surefoot_model *m = sf_alloc(sizeof *m);
+    if (!m) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for a model handle");
+    struct sf_gguf g = {0};
+    struct sf_cpuid id;
+    sf_cpuid_read(&id);
+    surefoot_status s = sf_kernels_init(&m->kernels, sf_cpu_flags(&id), o->isa, err);
+    if (s == SUREFOOT_OK) s = sf_map_open(&m->map, path, err);
+    if (s == SUREFOOT_OK) s = sf_gguf_parse(&g, m->map.data, m->map.size, err);
+    if (s == SUREFOOT_OK) s = open_tables(m, &g, o, err);
+    sf_gguf_close(&g);
+    if (s != SUREFOOT_OK) {
+        surefoot_model_close(m);
+        return s;
+    }
+    *out = m;
+    return SUREFOOT_OK;
+}
+
+void surefoot_model_close(surefoot_model *m) {
+    if (!m) return;
+    sf_tokenizer_close(m->tokenizer);
+    sf_arena_free(&m->arena);
+    sf_map_close(&m->map);
+    sf_free(m);
+}
+
+const struct sf_tokenizer *sf_model_tokenizer(const surefoot_model *m) {
+    return m->tokenizer;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * model.h - an open model: hyperparameters, weights (each with its shape), tokenizer, kernels.
+ * Immutable after open; shared between threads.
+ */
+#ifndef SF_MODEL_H
+#define SF_MODEL_H
+
+#include "arena.h"
+#include "chat.h"
+#include "family.h"
+#include "file.h"
+#include "kernels.h"
+#include "tokenizer.h"
+
+struct sf_tensor {       /* W (rows, cols): y = W x */
+    const void *data;    /* NULL: this weight is absent */
+    enum sf_type type;
+    size_t rows, cols;
+    bool packed;         /* pack.h's layout; else the file's, inside the map */
+};
+
+struct sf_layer {
+    const float *attn_norm;                /* (dim)                                    */
+    struct sf_tensor wq, wk, wv;           /* (q_dim, dim) (kv_dim, dim) (kv_dim, dim) */
+    const float *bq, *bk, *bv;             /* (q_dim) (kv_dim) (kv_dim) or NULL        */
+    const float *q_norm, *k_norm;          /* (head_dim) or NULL                       */
+    struct sf_tensor wo;                   /* (dim, q_dim)                             */
+    const float *ffn_norm;                 /* (dim)                                    */
+    struct sf_tensor gate, up, down;       /* (ff, dim) (ff, dim) (dim, ff)            */
+};
+
+struct surefoot_model {
+    struct sf_config config;
+    const struct sf_family *family;
+    struct sf_kernels kernels;
+    struct sf_tokenizer *tokenizer;
+    enum sf_chat chat;                     /* recognised layout, SF_CHAT_NONE: none    */
+    bool has_template;
+
+    struct sf_tensor tok_embd;             /* (vocab, dim), looked up by row           */
+    struct sf_tensor output;               /* (vocab, dim); the same data when tied    */
+    const float *out_norm;                 /* (dim)                                    */
+    const double *rope_freq;               /* (n_rot/2) angle per position, factors in */
+    struct sf_layer *layer;                /* (n_layers)                               */
+
+    uint64_t n_params, weight_bytes, decode_bytes;
+    uint32_t acts;                         /* bit 1 << SF_ACT_x: forms some weight needs */
+    char name[128], file_type[32], template_name[16];
+    struct sf_map map;
+    struct sf_arena arena;                 /* norms, biases, packed weights, layers    */
+};
+
+/* Accessors for tool commands and the guard's audit. */
+const struct sf_tokenizer *sf_model_tokenizer(const surefoot_model *m);
+
+/* Bytes a model would take beyond its mapped file (packed copies, norms), from its tables alone,
+ * at kernel level isa; and the bytes of the file it keeps resident. For fit checks and inspect. */
+struct sf_model_need {
+    size_t packed, resident_file;
+};
+/* Memory the system can still give this process: the least of MemAvailable and the cgroup's rest.
+ * 0 when unknown. */
+uint64_t sf_memory_available(void);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * session.h - one timeline: KV cache, scratch of the forward pass, token history, logits of each
+ * sequence. Sequence 0 is the user's; the others belong to the search or to benchmarks.
+ */
+#ifndef SF_SESSION_H
+#define SF_SESSION_H
+
+#include <stdatomic.h>
+
+#include "generator.h"
+#include "kv.h"
+#include "model.h"
+#include "sampler.h"
+
+/* n rows for one forward pass. Rows of one sequence are consecutive positions in rising order. */
+struct sf_batch {
+    size_t n;             /* at most max_batch                                     */
+    const int32_t *token; /* (n)                                                   */
+    const uint32_t *seq;  /* (n) sequence                                          */
+    const uint32_t *pos;  /* (n) position in it                                    */
+    const uint32_t *out;  /* (n_out) rows whose hidden state is wanted, rising     */
+    size_t n_out;
+    float *logits;        /* (n_out, n_vocab), or NULL: no output matmul           */
+};
+
+/* Buffers of the forward pass; B = max_batch rows. */
+struct sf_scratch {
+    float *x;      /* (B, dim)        residual stream                      */
+    float *h;      /* (B, dim)        after a norm                         */
+    float *q;      /* (B, q_dim)                                           */
+    float *k, *v;  /* (B, kv_dim)                                          */
+    float *a;      /* (B, q_dim)      attention output                     */
+    float *g, *u;  /* (B, ff)         gate and up                          */
+    float *cs;     /* (B, n_rot)      cosines then sines of each row       */
+    float *hidden; /* (B, dim)        after the final norm, rows of out    */
+    float *o;      /* (B, dim)        what a block adds to the residual    */
+    struct {       /* quantised activations, one set per form              */
+        int8_t *q;   /* (B, widest)      */
+        float *d;    /* (B, widest / 32) */
+        int16_t *sum; /* (B, widest / 16) */
+    } qx[SF_ACT_COUNT];
+    unsigned char *row; /* (threads, row_bytes) an embedding row in file layout */
+    size_t row_bytes;
+    float *score;       /* (threads, group, SF_TILE) attention weights of a tile */
+    float *state;       /* (threads, group, 3) running maximum, sum, correction  */
+};
+
+struct surefoot_session {
+    const surefoot_model *m;
+    struct sf_kv kv;
+    struct sf_scratch s;
+    uint32_t n_ctx, max_batch, n_seq; /* n_seq: all sequences              */
+    int n_threads;
+    int32_t *history;                 /* (n_seq, n_ctx) tokens             */
+    /* Logits and hidden rows, handed to sequences by number and shared by forks. */
+    float *logits;                    /* (n_slot, n_vocab) */
+    float *hidden;                    /* (n_slot, dim)     */
+    uint32_t *slot_refs;              /* (n_slot)          */
+    int32_t *slot;                    /* (n_seq) slot of the last logits, -1: none */
+    uint32_t n_slot, max_step;        /* max_step: rows one generator step may have */
+    int32_t *batch_token;             /* (max_batch) */
+    uint32_t *batch_seq, *batch_pos, *batch_out;
+    void *sample_scratch;
+    struct sf_sampler sampler;        /* of the generation in progress     */
+    atomic_int abort_asked;
+    int stop;                         /* abort_asked as seen by member 0, inside a pass */
+    struct sf_arena arena;
+};
+
+/* Bytes surefoot_session_open takes for o (checked). */
+surefoot_status sf_session_plan_bytes(size_t *out, const surefoot_model *m,
+                                      const surefoot_session_options *o, surefoot_error *err);
+
+/* The transformer: one function for prefill, decode and beams. Positions must be reserved in the
+ * cache. Fills s->s.hidden (n_out, dim) and b->logits. E_ABORTED: the cache is as before. */
+surefoot_status sf_forward(surefoot_session *s, const struct sf_batch *b, surefoot_error *err);
+
+/* Appends n tokens to seq in passes of at most rows; only the last token's logits are kept (slot). */
+surefoot_status sf_session_prefill(surefoot_session *s, uint32_t seq, const int32_t *ids, size_t n,
+                                   size_t rows, surefoot_error *err);
+/* Logits of seq's last token, or NULL. */
+const float *sf_session_logits(const surefoot_session *s, uint32_t seq);
+void sf_session_truncate(surefoot_session *s, uint32_t seq, uint32_t len);
+
+/* A generator over s's sequences [0, n_seq), for the guard and for plain generation. */
+void sf_generator_lm(struct sf_generator *g, surefoot_session *s);
+
+#endif
