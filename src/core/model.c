@@ -341,7 +341,7 @@ static surefoot_status fit(const surefoot_model *m, const surefoot_model_options
     surefoot_session_options_init(&so);
     so.n_ctx = o->n_ctx;
     size_t session, weights = m->arena.used;
-    SF_TRY(sf_session_plan_bytes(&session, m, &so, err));
+    SF_TRY(sf_session_plan_bytes(&session, m, &so, NULL, err));
     if (m->kernels.mm[SF_T_Q8_0].rows == 1) weights += m->map.size;
     size_t need;
     if (sf_size_add(&need, session, weights) && need <= have) return SUREFOOT_OK;
@@ -350,11 +350,11 @@ static surefoot_status fit(const surefoot_model *m, const surefoot_model_options
     uint32_t asked = ctx;
     for (; ctx >= 64; ctx /= 2) {
         so.n_ctx = ctx;
-        SF_TRY(sf_session_plan_bytes(&session, m, &so, err));
+        SF_TRY(sf_session_plan_bytes(&session, m, &so, NULL, err));
         if (sf_size_add(&need, session, weights) && need <= have) break;
     }
     so.n_ctx = asked;
-    SF_TRY(sf_session_plan_bytes(&session, m, &so, err));
+    SF_TRY(sf_session_plan_bytes(&session, m, &so, NULL, err));
     unsigned long long mb = 1000000, total = ((unsigned long long)weights + session) / mb;
     if (ctx >= 64)
         return sf_fail(err, SUREFOOT_E_MEMORY, 0,

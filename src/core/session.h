@@ -67,9 +67,19 @@ struct surefoot_session {
     struct sf_arena arena;
 };
 
-/* Bytes surefoot_session_open takes for o (checked). */
+struct sf_search_size { /* room for a guard's search, which core knows nothing else of */
+    uint32_t n_seq;     /* sequences, the timeline included                  */
+    uint32_t draft;     /* tokens past the delivered text that one may hold  */
+};
+/* Opens with room for search (NULL: none); o->policy is not looked at here. One allocation. */
+surefoot_status sf_session_open(surefoot_session **out, const surefoot_model *m,
+                                const surefoot_session_options *o,
+                                const struct sf_search_size *search, surefoot_error *err);
+void sf_session_close(surefoot_session *s);
+/* Bytes sf_session_open takes (options are checked). */
 surefoot_status sf_session_plan_bytes(size_t *out, const surefoot_model *m,
-                                      const surefoot_session_options *o, surefoot_error *err);
+                                      const surefoot_session_options *o,
+                                      const struct sf_search_size *search, surefoot_error *err);
 
 /* The transformer: one function for prefill, decode and beams. Positions must be reserved in the
  * cache. Fills s->s.hidden (n_out, dim) and b->logits. E_ABORTED: the cache is as before. */
@@ -78,6 +88,14 @@ surefoot_status sf_forward(surefoot_session *s, const struct sf_batch *b, surefo
 /* Appends n tokens to seq in passes of at most rows; only the last token's logits are kept (slot). */
 surefoot_status sf_session_prefill(surefoot_session *s, uint32_t seq, const int32_t *ids, size_t n,
                                    size_t rows, surefoot_error *err);
+/* Appends n tokens (n <= max_batch) to seq in one pass. logits: room for one row (the last token's)
+ * or, with all, for n rows; may be NULL. The sequence's slot is given up. */
+surefoot_status sf_session_append(surefoot_session *s, uint32_t seq, const int32_t *ids, size_t n,
+                                  float *logits, bool all, surefoot_error *err);
+/* One token for each of n sequences, as one batch; each gets its logits and hidden row. */
+surefoot_status sf_session_step(surefoot_session *s, const struct sf_gen_row *rows, int n,
+                                surefoot_error *err);
+void sf_session_fork(surefoot_session *s, uint32_t dst, uint32_t src);
 /* Logits of seq's last token, or NULL. */
 const float *sf_session_logits(const surefoot_session *s, uint32_t seq);
 void sf_session_truncate(surefoot_session *s, uint32_t seq, uint32_t len);
