@@ -9,8 +9,8 @@ static size_t element(enum sf_kv type) {
     return type == SF_KV_F32 ? 4 : 2;
 }
 
-void sf_kv_plan(struct sf_kv *kv, struct sf_arena *a, const struct sf_kv_shape *s) {
-    *kv = (struct sf_kv){.n_layers = s->n_layers,
+void sf_kv_plan(struct sf_cache *kv, struct sf_arena *a, const struct sf_kv_shape *s) {
+    *kv = (struct sf_cache){.n_layers = s->n_layers,
                          .n_heads = s->n_heads,
                          .head_dim = s->head_dim,
                          .n_pages = s->n_pages,
@@ -34,32 +34,32 @@ void sf_kv_plan(struct sf_kv *kv, struct sf_arena *a, const struct sf_kv_shape *
     sf_kv_clear(kv);
 }
 
-void sf_kv_clear(struct sf_kv *kv) {
+void sf_kv_clear(struct sf_cache *kv) {
     memset(kv->refs, 0, kv->n_pages * sizeof *kv->refs);
     for (uint32_t i = 0; i < kv->n_pages; i++) kv->free[i] = kv->n_pages - 1 - i;
     kv->n_free = kv->n_pages;
     for (uint32_t i = 0; i < kv->n_seq; i++) kv->seq[i].len = kv->seq[i].n_page = 0;
 }
 
-static void release(struct sf_kv *kv, uint32_t page) {
+static void release(struct sf_cache *kv, uint32_t page) {
     SF_ASSERT(kv->refs[page] > 0);
     if (--kv->refs[page] == 0) kv->free[kv->n_free++] = page;
 }
 
-static uint32_t take(struct sf_kv *kv) {
+static uint32_t take(struct sf_cache *kv) {
     uint32_t page = kv->free[--kv->n_free];
     kv->refs[page] = 1;
     return page;
 }
 
-static void copy_page(struct sf_kv *kv, uint32_t dst, uint32_t src) {
+static void copy_page(struct sf_cache *kv, uint32_t dst, uint32_t src) {
     for (uint32_t l = 0; l < kv->n_layers; l++) {
         memcpy(sf_kv_k(kv, l, dst, 0), sf_kv_k(kv, l, src, 0), kv->head_k * kv->n_heads);
         memcpy(sf_kv_v(kv, l, dst, 0), sf_kv_v(kv, l, src, 0), kv->head_v * kv->n_heads);
     }
 }
 
-bool sf_kv_reserve(struct sf_kv *kv, uint32_t seq, uint32_t n) {
+bool sf_kv_reserve(struct sf_cache *kv, uint32_t seq, uint32_t n) {
     struct sf_kv_seq *s = &kv->seq[seq];
     uint64_t end = (uint64_t)s->len + n;
     uint32_t first = s->len / SF_KV_PAGE, last = (uint32_t)((end + SF_KV_PAGE - 1) / SF_KV_PAGE);
@@ -79,12 +79,12 @@ bool sf_kv_reserve(struct sf_kv *kv, uint32_t seq, uint32_t n) {
     return true;
 }
 
-void sf_kv_advance(struct sf_kv *kv, uint32_t seq, uint32_t n) {
+void sf_kv_advance(struct sf_cache *kv, uint32_t seq, uint32_t n) {
     kv->seq[seq].len += n;
     SF_ASSERT(kv->seq[seq].len <= kv->seq[seq].n_page * SF_KV_PAGE);
 }
 
-void sf_kv_fork(struct sf_kv *kv, uint32_t dst, uint32_t src) {
+void sf_kv_fork(struct sf_cache *kv, uint32_t dst, uint32_t src) {
     if (dst == src) return;
     sf_kv_truncate(kv, dst, 0);
     struct sf_kv_seq *d = &kv->seq[dst];
@@ -98,7 +98,7 @@ void sf_kv_fork(struct sf_kv *kv, uint32_t dst, uint32_t src) {
     d->len = s->len;
 }
 
-void sf_kv_truncate(struct sf_kv *kv, uint32_t seq, uint32_t len) {
+void sf_kv_truncate(struct sf_cache *kv, uint32_t seq, uint32_t len) {
     struct sf_kv_seq *s = &kv->seq[seq];
     if (len < s->len) s->len = len;
     uint32_t keep = (s->len + SF_KV_PAGE - 1) / SF_KV_PAGE;

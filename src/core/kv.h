@@ -19,7 +19,7 @@ struct sf_kv_seq {
     uint32_t *page;  /* (max_pages) page numbers                    */
 };
 
-struct sf_kv {
+struct sf_cache {
     uint32_t n_layers, n_heads, head_dim; /* KV heads */
     uint32_t n_pages, max_pages;          /* in all; of one sequence */
     uint32_t n_seq;
@@ -39,25 +39,25 @@ struct sf_kv_shape {
     enum sf_kv type_k, type_v;
 };
 /* Takes the cache's memory from a (twice: measuring, then placing). */
-void sf_kv_plan(struct sf_kv *kv, struct sf_arena *a, const struct sf_kv_shape *s);
+void sf_kv_plan(struct sf_cache *kv, struct sf_arena *a, const struct sf_kv_shape *s);
 /* Empties every sequence. */
-void sf_kv_clear(struct sf_kv *kv);
+void sf_kv_clear(struct sf_cache *kv);
 
 /* Makes positions [len, len + n) of seq writable: pages added, shared ones copied. False: no free
  * page is left (nothing is lost). len itself is advanced by sf_kv_advance after a good pass. */
-bool sf_kv_reserve(struct sf_kv *kv, uint32_t seq, uint32_t n);
-void sf_kv_advance(struct sf_kv *kv, uint32_t seq, uint32_t n);
+bool sf_kv_reserve(struct sf_cache *kv, uint32_t seq, uint32_t n);
+void sf_kv_advance(struct sf_cache *kv, uint32_t seq, uint32_t n);
 /* dst becomes src: pages shared. dst's old pages are released. */
-void sf_kv_fork(struct sf_kv *kv, uint32_t dst, uint32_t src);
+void sf_kv_fork(struct sf_cache *kv, uint32_t dst, uint32_t src);
 /* Keeps the first len tokens of seq. */
-void sf_kv_truncate(struct sf_kv *kv, uint32_t seq, uint32_t len);
+void sf_kv_truncate(struct sf_cache *kv, uint32_t seq, uint32_t len);
 
 /* Start of the page of (layer, page, head). */
-static inline unsigned char *sf_kv_k(const struct sf_kv *kv, uint32_t layer, uint32_t page,
+static inline unsigned char *sf_kv_k(const struct sf_cache *kv, uint32_t layer, uint32_t page,
                                      uint32_t head) {
     return kv->k + layer * kv->layer_k + ((size_t)page * kv->n_heads + head) * kv->head_k;
 }
-static inline unsigned char *sf_kv_v(const struct sf_kv *kv, uint32_t layer, uint32_t page,
+static inline unsigned char *sf_kv_v(const struct sf_cache *kv, uint32_t layer, uint32_t page,
                                      uint32_t head) {
     return kv->v + layer * kv->layer_v + ((size_t)page * kv->n_heads + head) * kv->head_v;
 }

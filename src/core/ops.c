@@ -132,7 +132,7 @@ static void turn(const struct sf_pass *p, float *x, size_t n_heads, const float 
 
 void sf_rope_and_put(const struct sf_pass *p, uint32_t layer, const struct sf_layer *w) {
     const struct sf_config *c = p->c;
-    const struct sf_kv *kv = &p->s->kv;
+    const struct sf_cache *kv = &p->s->kv;
     const struct sf_scratch *t = &p->s->s;
     size_t hd = c->head_dim, group = c->n_heads / c->n_kv_heads, begin, end;
     sf_share(p->me, p->b->n * c->n_kv_heads, 1, &begin, &end);
@@ -157,7 +157,7 @@ void sf_rope_and_put(const struct sf_pass *p, uint32_t layer, const struct sf_la
 static void attend_head(const struct sf_pass *p, float *a, const float *q, uint32_t layer,
                         uint32_t head, const uint32_t *page, size_t n_pos) {
     const struct sf_kernels *k = p->k;
-    const struct sf_kv *kv = &p->s->kv;
+    const struct sf_cache *kv = &p->s->kv;
     size_t hd = p->c->head_dim, group = p->c->n_heads / p->c->n_kv_heads;
     float *score = p->s->s.score + (size_t)p->me->id * group * SF_TILE; /* (group, SF_TILE) */
     float *m = p->s->s.state + (size_t)p->me->id * group * 3, *l = m + group, *corr = l + group;

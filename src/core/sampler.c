@@ -76,7 +76,7 @@ surefoot_status sf_sampler_init(struct sf_sampler *s, const surefoot_sampling *o
     if (!o || o->size != sizeof *o)
         return sf_fail(err, SUREFOOT_E_USAGE, 0, "sampling options were not initialised");
 #define RANGE(field, lo, hi)                                                                       \
-    if (!(o->field >= (lo) && o->field <= (hi)))                                                   \
+    if (!((double)o->field >= (lo) && (double)o->field <= (hi)))                                                   \
     return sf_fail(err, SUREFOOT_E_USAGE, 0, "sampling: " #field " is %g, outside %g..%g",         \
                    (double)o->field, (double)(lo), (double)(hi))
     RANGE(temperature, 0, 100);
@@ -181,7 +181,10 @@ struct chain { /* a draw in progress; list[0..n) */
 
 static void need_sorted(struct chain *c) {
     if (c->sorted) return;
-    sort_all(&c->s, c->n);
+    if (c->by_id)
+        sort_all(&c->s, c->n);
+    else
+        select_top(c->s.list, c->n, c->n);
     c->sorted = true;
     c->by_id = false;
 }

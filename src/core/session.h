@@ -47,7 +47,7 @@ struct sf_scratch {
 
 struct surefoot_session {
     const surefoot_model *m;
-    struct sf_kv kv;
+    struct sf_cache kv;
     struct sf_scratch s;
     uint32_t n_ctx, max_batch, n_seq; /* n_seq: all sequences              */
     int n_threads;

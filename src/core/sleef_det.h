@@ -15,7 +15,7 @@ static inline double sf_det_log(double x) {
 }
 /* *s = sin(x), *c = cos(x); any finite x. */
 static inline void sf_det_sincos(double x, double *s, double *c) {
-    Sleef_double2 r = Sleef_cinz_sincosd1_u10purec(x);
+    Sleef_double_2 r = Sleef_cinz_sincosd1_u10purec(x);
     *s = r.x;
     *c = r.y;
 }
