@@ -16,3 +16,9 @@ if(NOT CMAKE_CROSSCOMPILING AND NOT SUREFOOT_SANITIZE)
   surefoot_check(format short ${e2e}/check_format.sh ${CMAKE_SOURCE_DIR})
   surefoot_check(in_source short ${e2e}/check_in_source.sh ${CMAKE_SOURCE_DIR})
 endif()
+
+# The machine code obeys the rules of arithmetic and stays within each object's CPU level.
+if(NOT SUREFOOT_SANITIZE AND NOT arch STREQUAL none AND CMAKE_OBJDUMP)
+  surefoot_check(code short ${CMAKE_SOURCE_DIR}/tests/e2e/check_code.sh ${CMAKE_OBJDUMP}
+    ${CMAKE_C_COMPILER} $<TARGET_FILE:surefoot_static>)
+endif()
