@@ -2,7 +2,7 @@
  * q5_k.c - Q5_K: 256 weights of 5 bits; each 32 have a scale and a minimum of 6 bits.
  *
  *     byte   0..1   2..3   4..15   16..47   48..175
- *            d      dmin   s[12]   h[32]    q[128]      w[i] = d * sc[i/32] * n[i] - dmin * mn[i/32]
+ *            d      dmin   s[12]   h[32]    q[128]    w[i] = d * sc[i/32] * n[i] - dmin * mn[i/32]
  *     s:     see sf_k_scale_min
  *     q:     low 4 bits of n, placed as in Q4_K
  *     h:     bit i / 32 of byte i % 32 = bit 4 of n[i]

@@ -251,7 +251,7 @@ static void sync_folder(char *path) {
 
 surefoot_status sf_outfile_commit(struct sf_outfile *f, surefoot_error *err) {
     surefoot_status s = SUREFOOT_OK;
-    /* EINVAL: a file system that cannot sync. close reports what was left unwritten (NFS, quota). */
+    /* EINVAL: a file system that cannot sync; close reports what was left unwritten (quota). */
     bool synced = fsync(f->fd) == 0 || errno == EINVAL;
     if (!synced) s = fail_errno(err, "write", f->temp);
     int closed = close(f->fd);

@@ -259,7 +259,7 @@ static void write_here(void **state) {
     assert_int_equal(chdir(was), 0);
 }
 
-/* Nothing is seen under the name before commit; nothing ever after drop. Two writers do not meet. */
+/* Nothing is seen under the name before commit, or ever after drop. Two writers never meet. */
 static void outfile(void **state) {
     SF_UNUSED(state);
     struct sf_outfile *a, *b;
