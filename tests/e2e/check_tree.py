@@ -11,7 +11,7 @@ import sys
 
 MAX_LINES = {".c": 700, ".h": 400, ".def": 300, ".py": 600, ".sh": 200}
 LONG = {"surefoot.h": 600}  # named exceptions
-COLUMNS = {".c": 100, ".h": 120}  # headers keep aligned comments
+COLUMNS = {".c": 110, ".h": 120}  # code: 100, by clang-format; comments may be wider
 MAX_BYTES = 1 << 20
 REPEATED = {"README.md", "tests.cmake", "CMakeLists.txt", ".gitignore"}  # names allowed twice
 MARKS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|unimpl" r"emented|not impl" r"emented|st" r"ub)\b", re.I)

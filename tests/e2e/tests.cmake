@@ -13,7 +13,6 @@ if(NOT CMAKE_CROSSCOMPILING AND NOT SUREFOOT_SANITIZE)
   endif()
   surefoot_check(header short ${e2e}/check_header.sh ${CMAKE_SOURCE_DIR}/src/api/surefoot.h ${CMAKE_C_COMPILER} c++)
   surefoot_check(symbols short ${e2e}/check_symbols.sh ${CMAKE_NM} ${CMAKE_BINARY_DIR})
-  surefoot_check(format short ${e2e}/check_format.sh ${CMAKE_SOURCE_DIR})
   surefoot_check(in_source short ${e2e}/check_in_source.sh ${CMAKE_SOURCE_DIR})
 endif()
 
