@@ -11,7 +11,7 @@ import sys
 
 MAX_LINES = {".c": 700, ".h": 400, ".def": 300, ".py": 600, ".sh": 200}
 LONG = {"surefoot.h": 600}  # named exceptions
-COLUMNS = {".c": 110, ".h": 120}  # code: 100, by clang-format; comments may be wider
+COLUMNS = {".h": 120}  # aligned comments; .c files are held to 100 by clang-format
 MAX_BYTES = 1 << 20
 REPEATED = {"README.md", "tests.cmake", "CMakeLists.txt", ".gitignore"}  # names allowed twice
 MARKS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|unimpl" r"emented|not impl" r"emented|st" r"ub)\b", re.I)
@@ -64,8 +64,8 @@ def problems(root):
                 yield f, n, "a path of somebody's machine"
             if code and line != line.rstrip():
                 yield f, n, "white space at the end of the line"
-            if suffix in (".c", ".h") and ("\t" in line or len(line) > COLUMNS[suffix]):
-                yield f, n, "a tab, or more than %d columns" % COLUMNS[suffix]
+            if suffix in (".c", ".h") and ("\t" in line or len(line) > COLUMNS.get(suffix, 200)):
+                yield f, n, "a tab, or a line that is too wide"
         if suffix in (".c", ".h") and f.startswith(LIBRARY):
             for n, line in enumerate(COMMENT.sub(blank, text).split("\n"), 1):
                 if NEVER.search(line):
