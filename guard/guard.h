@@ -27,6 +27,8 @@ struct sf_guard_run {
      * emitted again. A token whose piece is empty (control) is a role boundary. */
     const int32_t *prompt;
     size_t n_prompt, n_free;
+    bool drop_space; /* the answer begins the text of an SPM vocabulary: a space that its first token
+                      * starts with is the tokenizer's own and no text */
     const char *const *stop; /* stop strings */
     size_t n_stop;
     uint32_t n_predict;

@@ -64,9 +64,9 @@ static surefoot_status get(const struct sf_gguf *g, const struct sf_family *f, c
     return SUREFOOT_OK;
 }
 
-static surefoot_status get_real(const struct sf_gguf *g, const struct sf_family *f,
-                                const char *key, bool required, double min, double max,
-                                double *out, surefoot_error *err) {
+static surefoot_status get_real(const struct sf_gguf *g, const struct sf_family *f, const char *key,
+                                bool required, double min, double max, double *out,
+                                surefoot_error *err) {
     char name[96];
     snprintf(name, sizeof name, "%s.%s", f->name, key);
     bool found = false;
@@ -120,8 +120,8 @@ surefoot_status sf_config_read(struct sf_config *c, const struct sf_family *f,
     value_length = c->head_dim;
     SF_TRY(get(g, f, "attention.value_length", false, 2, MAX_HEAD_DIM, &value_length, err));
     if (c->head_dim < 2 || c->head_dim > MAX_HEAD_DIM)
-        return sf_fail(err, SUREFOOT_E_FILE, 0, "a head of %u values is outside 2..%d",
-                       c->head_dim, MAX_HEAD_DIM);
+        return sf_fail(err, SUREFOOT_E_FILE, 0, "a head of %u values is outside 2..%d", c->head_dim,
+                       MAX_HEAD_DIM);
     if (value_length != c->head_dim)
         return sf_fail(err, SUREFOOT_E_UNSUPPORTED, 0,
                        "keys of %u and values of %u are not supported: they must be equal",

@@ -11,13 +11,13 @@ static size_t element(enum sf_kv type) {
 
 void sf_kv_plan(struct sf_cache *kv, struct sf_arena *a, const struct sf_kv_shape *s) {
     *kv = (struct sf_cache){.n_layers = s->n_layers,
-                         .n_heads = s->n_heads,
-                         .head_dim = s->head_dim,
-                         .n_pages = s->n_pages,
-                         .max_pages = s->n_ctx / SF_KV_PAGE + 1,
-                         .n_seq = s->n_seq,
-                         .type_k = s->type_k,
-                         .type_v = s->type_v};
+                            .n_heads = s->n_heads,
+                            .head_dim = s->head_dim,
+                            .n_pages = s->n_pages,
+                            .max_pages = s->n_ctx / SF_KV_PAGE + 1,
+                            .n_seq = s->n_seq,
+                            .type_k = s->type_k,
+                            .type_v = s->type_v};
     kv->head_k = (size_t)s->head_dim * SF_KV_PAGE * element(s->type_k);
     kv->head_v = (size_t)s->head_dim * SF_KV_PAGE * element(s->type_v);
     if (!sf_size_mul(&kv->layer_k, kv->head_k * s->n_heads, s->n_pages) ||

@@ -66,7 +66,8 @@ static surefoot_status matrix(struct loader *L, struct sf_tensor *w, const char 
     enum sf_type type;
     SF_TRY(find(L, name, required, rows, cols, &t, &type));
     if (!t) return SUREFOOT_OK;
-    struct sf_tensor out = {.data = L->g->data + t->offset, .type = type, .rows = rows, .cols = cols};
+    struct sf_tensor out = {
+        .data = L->g->data + t->offset, .type = type, .rows = rows, .cols = cols};
     void *packed = NULL;
     if (hot) {
         L->m->acts |= 1u << sf_qtypes[type].act;
@@ -211,9 +212,9 @@ struct pack_run {
     surefoot_progress_fn progress;
     void *user;
     uint64_t total;
-    atomic_size_t next;       /* chunk handed out next     */
-    atomic_ullong done;       /* bytes                     */
-    atomic_size_t bad;        /* index + 1 of a bad tensor */
+    atomic_size_t next; /* chunk handed out next     */
+    atomic_ullong done; /* bytes                     */
+    atomic_size_t bad;  /* index + 1 of a bad tensor */
     atomic_bool stop;
 };
 
@@ -273,9 +274,10 @@ static surefoot_status pack_all(struct loader *L, const surefoot_model_options *
     size_t bad = atomic_load(&r.bad);
     if (bad) {
         const struct sf_gguf_tensor *t = L->job[bad - 1].t;
-        return sf_fail(L->err, SUREFOOT_E_FILE, t->offset,
-                       "tensor '%.*s' holds a scale or value that is not finite: the file is damaged",
-                       (int)sf_min(t->name.n, 64), t->name.p);
+        return sf_fail(
+            L->err, SUREFOOT_E_FILE, t->offset,
+            "tensor '%.*s' holds a scale or value that is not finite: the file is damaged",
+            (int)sf_min(t->name.n, 64), t->name.p);
     }
     if (atomic_load(&r.stop))
         return sf_fail(L->err, SUREFOOT_E_ABORTED, 0, "loading was stopped on request");
@@ -296,10 +298,14 @@ static const char *file_type_name(uint64_t id) {
         unsigned id;
         const char *name;
     } names[] = {
-        {0, "all F32"},        {1, "F16"},            {2, "Q4_0"},           {3, "Q4_1"},
-        {7, "Q8_0"},           {8, "Q5_0"},           {9, "Q5_1"},           {10, "Q2_K - Medium"},
-        {11, "Q3_K - Small"},  {12, "Q3_K - Medium"}, {13, "Q3_K - Large"},  {14, "Q4_K - Small"},
-        {15, "Q4_K - Medium"}, {16, "Q5_K - Small"},  {17, "Q5_K - Medium"}, {18, "Q6_K"},
+        {0, "all F32"},        {1, "F16"},
+        {2, "Q4_0"},           {3, "Q4_1"},
+        {7, "Q8_0"},           {8, "Q5_0"},
+        {9, "Q5_1"},           {10, "Q2_K - Medium"},
+        {11, "Q3_K - Small"},  {12, "Q3_K - Medium"},
+        {13, "Q3_K - Large"},  {14, "Q4_K - Small"},
+        {15, "Q4_K - Medium"}, {16, "Q5_K - Small"},
+        {17, "Q5_K - Medium"}, {18, "Q6_K"},
         {25, "IQ4_NL"},        {32, "BF16"},
     };
     for (size_t i = 0; i < SF_COUNT(names); i++)
@@ -317,8 +323,8 @@ static surefoot_status read_meta(surefoot_model *m, const struct sf_gguf *g, sur
     m->family = sf_family_find(s);
     if (!m->family)
         return sf_fail(err, SUREFOOT_E_UNSUPPORTED, 0,
-                       "model family '%.*s' is not supported (supported: %s)",
-                       (int)sf_min(s.n, 40), s.p, sf_family_list());
+                       "model family '%.*s' is not supported (supported: %s)", (int)sf_min(s.n, 40),
+                       s.p, sf_family_list());
     SF_TRY(sf_config_read(&m->config, m->family, g, err));
     SF_TRY(sf_gguf_get_str(g, "general.name", &s, &found, err));
     if (found) copy_text(m->name, sizeof m->name, s);
@@ -398,7 +404,8 @@ surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
     if (!path || o->size != sizeof *o || o->n_threads < 0 || o->n_threads > SF_MAX_THREADS)
         return sf_fail(err, SUREFOOT_E_USAGE, 0,
                        "surefoot_model_open: path is NULL, options were not initialised, or "
-                       "n_threads is outside 0..%d", SF_MAX_THREADS);
+                       "n_threads is outside 0..%d",
+                       SF_MAX_THREADS);
     surefoot_model *m = sf_alloc(sizeof *m);
     if (!m) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for a model handle");
     struct sf_gguf g = {0};

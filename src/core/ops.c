@@ -55,8 +55,8 @@ void sf_rope_angles(const struct sf_pass *p, float *cs) {
     }
 }
 
-void sf_norm(const struct sf_pass *p, float *y, const float *x, const float *w, const uint32_t *rows,
-             size_t n) {
+void sf_norm(const struct sf_pass *p, float *y, const float *x, const float *w,
+             const uint32_t *rows, size_t n) {
     size_t begin, end, dim = p->c->dim;
     sf_share(p->me, n, 1, &begin, &end);
     for (size_t t = begin; t < end; t++)

@@ -16,9 +16,9 @@ struct entry { /* one candidate token */
 };
 
 struct scratch {
-    struct entry *list;   /* (n_vocab) */
-    struct entry *spare;  /* (n_vocab) radix sort's other buffer; or floats for sums */
-    uint16_t *count;      /* (n_vocab) occurrences in the penalty window, all zero between calls */
+    struct entry *list;  /* (n_vocab) */
+    struct entry *spare; /* (n_vocab) radix sort's other buffer; or floats for sums */
+    uint16_t *count;     /* (n_vocab) occurrences in the penalty window, all zero between calls */
 };
 
 size_t sf_sampler_scratch(uint32_t n_vocab) {
@@ -63,7 +63,8 @@ static surefoot_status parse_order(struct sf_sampler *s, const char *order, sure
         if (stage == SF_S_COUNT || (seen & 1u << stage))
             return sf_fail(err, SUREFOOT_E_USAGE, (uint64_t)(p - order),
                            "sampling order: '%.*s' is unknown or named twice (penalties;top_k;"
-                           "top_p;min_p;temperature)", (int)sf_min(n, 32), p);
+                           "top_p;min_p;temperature)",
+                           (int)sf_min(n, 32), p);
         seen |= 1u << stage;
         s->order[s->n_order++] = stage;
         p += n + (p[n] == ';');
@@ -76,7 +77,7 @@ surefoot_status sf_sampler_init(struct sf_sampler *s, const surefoot_sampling *o
     if (!o || o->size != sizeof *o)
         return sf_fail(err, SUREFOOT_E_USAGE, 0, "sampling options were not initialised");
 #define RANGE(field, lo, hi)                                                                       \
-    if (!((double)o->field >= (lo) && (double)o->field <= (hi)))                                                   \
+    if (!((double)o->field >= (lo) && (double)o->field <= (hi)))                                   \
     return sf_fail(err, SUREFOOT_E_USAGE, 0, "sampling: " #field " is %g, outside %g..%g",         \
                    (double)o->field, (double)(lo), (double)(hi))
     RANGE(temperature, 0, 100);
@@ -298,14 +299,23 @@ surefoot_status sf_sample(const struct sf_sampler *s, const struct sf_kernels *k
     guard_penalties(&c, draw, n_vocab);
     for (int i = first; i < s->n_order && temp > 0; i++) {
         switch (s->order[i]) {
-        case SF_S_PENALTIES: penalties(&c, o, n_vocab, history, n_history); break;
-        case SF_S_TOP_K: top_k(&c, (size_t)o->top_k); break;
-        case SF_S_TOP_P: top_p(&c, k, (double)o->top_p); break;
-        case SF_S_MIN_P: min_p(&c, k, o->min_p); break;
+        case SF_S_PENALTIES:
+            penalties(&c, o, n_vocab, history, n_history);
+            break;
+        case SF_S_TOP_K:
+            top_k(&c, (size_t)o->top_k);
+            break;
+        case SF_S_TOP_P:
+            top_p(&c, k, (double)o->top_p);
+            break;
+        case SF_S_MIN_P:
+            min_p(&c, k, o->min_p);
+            break;
         case SF_S_TEMP:
             for (size_t j = 0; j < c.n; j++) c.s.list[j].logit /= temp;
             break;
-        default: break;
+        default:
+            break;
         }
     }
     if (temp <= 0) { /* greedy: the first in the total order; truncation cannot change it */

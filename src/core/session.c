@@ -33,7 +33,8 @@ static surefoot_status check(struct sizes *z, const surefoot_model *m,
     if (m->config.window && z->n_ctx > m->config.window)
         return sf_fail(err, SUREFOOT_E_UNSUPPORTED, 0,
                        "a context of %u tokens exceeds the model's sliding window of %u, which is "
-                       "not supported: use -c %u", z->n_ctx, m->config.window, m->config.window);
+                       "not supported: use -c %u",
+                       z->n_ctx, m->config.window, m->config.window);
     z->n_threads = o->n_threads ? o->n_threads : sf_default_threads();
     z->type_k = o->type_k == SUREFOOT_KV_F32 ? SF_KV_F32 : SF_KV_F16;
     z->type_v = o->type_v == SUREFOOT_KV_F32 ? SF_KV_F32 : SF_KV_F16;
@@ -104,6 +105,7 @@ static void plan(surefoot_session *s, const struct sizes *z) {
     sf_kv_plan(&s->kv, a, &shape);
     plan_scratch(s, z);
     s->history = sf_arena_take(a, (size_t)z->n_seq * z->n_ctx, sizeof *s->history);
+    s->prompt = sf_arena_take(a, z->n_ctx, sizeof *s->prompt);
     /* A sequence holds at most one slot, a step fills at most max_step fresh ones. */
     s->n_slot = z->n_seq + z->max_step;
     s->logits = sf_arena_take(a, (size_t)s->n_slot * c->n_vocab, sizeof *s->logits);
@@ -251,6 +253,28 @@ surefoot_status sf_session_prefill(surefoot_session *s, uint32_t seq, const int3
         size_t dim = s->m->config.dim;
         memcpy(s->hidden + slot * dim, s->s.hidden, dim * sizeof *s->hidden);
         s->slot[seq] = (int32_t)slot;
+        s->slot_refs[slot] = 1;
+    }
+    return SUREFOOT_OK;
+}
+
+surefoot_status sf_session_eval_all(surefoot_session *s, const int32_t *ids, size_t n, size_t first,
+                                    surefoot_logits_fn fn, void *user, surefoot_error *err) {
+    size_t vocab = s->m->config.n_vocab, dim = s->m->config.dim;
+    SF_TRY(sf_session_append(s, 0, ids, n, NULL, true, err)); /* s->s.hidden (n, dim) */
+    for (size_t i = 0; i < n; i += s->max_step) {
+        size_t part = sf_min(s->max_step, n - i);
+        slot_release(s, 0);
+        uint32_t slot = slots_take(s, (uint32_t)part);
+        float *logits = s->logits + slot * vocab;
+        sf_output(s, logits, s->s.hidden + i * dim, part);
+        for (size_t j = 0; j < part; j++)
+            if (fn(user, first + i + j, ids[i + j], logits + j * vocab, vocab))
+                return sf_fail(err, SUREFOOT_E_ABORTED, 0, "stopped on request");
+        if (i + part < n) continue;
+        slot += (uint32_t)part - 1;
+        memcpy(s->hidden + slot * dim, s->s.hidden + (n - 1) * dim, dim * sizeof *s->hidden);
+        s->slot[0] = (int32_t)slot;
         s->slot_refs[slot] = 1;
     }
     return SUREFOOT_OK;

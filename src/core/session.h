@@ -52,6 +52,7 @@ struct surefoot_session {
     uint32_t n_ctx, max_batch, n_seq; /* n_seq: all sequences              */
     int n_threads;
     int32_t *history;                 /* (n_seq, n_ctx) tokens             */
+    int32_t *prompt;                  /* (n_ctx) ids of the prompt being read */
     /* Logits and hidden rows, handed to sequences by number and shared by forks. */
     float *logits;                    /* (n_slot, n_vocab) */
     float *hidden;                    /* (n_slot, dim)     */
@@ -85,6 +86,9 @@ surefoot_status sf_session_plan_bytes(size_t *out, const surefoot_model *m,
  * cache. Fills s->s.hidden (n_out, dim) and b->logits. E_ABORTED: the cache is as before. */
 surefoot_status sf_forward(surefoot_session *s, const struct sf_batch *b, surefoot_error *err);
 
+/* logits (n, vocab) of n hidden rows (n <= max_batch): the output matmul alone. */
+void sf_output(surefoot_session *s, float *logits, const float *hidden, size_t n);
+
 /* Appends n tokens to seq in passes of at most rows; only the last token's logits are kept (slot). */
 surefoot_status sf_session_prefill(surefoot_session *s, uint32_t seq, const int32_t *ids, size_t n,
                                    size_t rows, surefoot_error *err);
@@ -92,6 +96,10 @@ surefoot_status sf_session_prefill(surefoot_session *s, uint32_t seq, const int3
  * or, with all, for n rows; may be NULL. The sequence's slot is given up. */
 surefoot_status sf_session_append(surefoot_session *s, uint32_t seq, const int32_t *ids, size_t n,
                                   float *logits, bool all, surefoot_error *err);
+/* Appends n tokens (n <= max_batch) to sequence 0 in one pass and hands every row's logits to fn;
+ * the last row stays as the sequence's logits. first: position that fn counts from. */
+surefoot_status sf_session_eval_all(surefoot_session *s, const int32_t *ids, size_t n, size_t first,
+                                    surefoot_logits_fn fn, void *user, surefoot_error *err);
 /* One token for each of n sequences, as one batch; each gets its logits and hidden row. */
 surefoot_status sf_session_step(surefoot_session *s, const struct sf_gen_row *rows, int n,
                                 surefoot_error *err);

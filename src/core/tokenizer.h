@@ -38,6 +38,11 @@ int32_t sf_tokenizer_find(const struct sf_tokenizer *t, const char *piece, size_
 surefoot_status sf_encode(const struct sf_tokenizer *t, const char *text, size_t n, unsigned flags,
                           int32_t *ids, size_t cap, size_t *n_out, surefoot_error *err);
 
+/* Text of n ids: valid UTF-8 (invalid bytes become U+FFFD), control tokens empty, the leading space
+ * that encode put there dropped. *n_out: bytes needed; at most cap are written (E_USAGE if more). */
+surefoot_status sf_decode(const struct sf_tokenizer *t, const int32_t *ids, size_t n, char *text,
+                          size_t cap, size_t *n_out, surefoot_error *err);
+
 /* Bytes of one token as it contributes to text: control tokens 0 bytes, byte tokens 1 byte, SPM's
  * U+2581 a space. Valid as long as t. The bytes may be a part of a UTF-8 character. For SPM with a
  * space prefix, the caller drops one leading space of a text's first piece (sf_detok does). */
