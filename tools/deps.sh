@@ -21,7 +21,8 @@ lib jansson|libjansson-dev'
 test='lib cmocka|libcmocka-dev
 cmd c++|g++
 numpy|python3-numpy'
-check='cmd git|git
+check='cmd make|make
+cmd git|git
 cmd nm|binutils
 cmd clang|clang
 cmd clang-format|clang-format

@@ -20,6 +20,7 @@ import numpy as np
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "tools"))
 import gguf_format as gf  # noqa: E402
+import make_shapes as ms  # noqa: E402
 import numpy_forward as nf  # noqa: E402
 
 PROMPT = "the sun set on a red hill; \u00e9t\u00e9 was near"
@@ -28,7 +29,7 @@ VOCAB = 320
 
 
 def model(family="llama", kind="F32", **k):
-    base = dict(family=family, kind=kind, dim=256, ffn=512, layers=2, heads=4, kv=2, hd=64, vocab=VOCAB,
+    base = dict(family=family, kind=kind, dim=256, ffn=512, layers=2, heads=4, kv=2, hd=64, vocab=VOCAB, ctx=512,
                 base=10000.0, eps=1e-5, tied=True, factors=False, kinds={}, seed=1)
     return {**base, **k}
 
@@ -88,84 +89,9 @@ def encode(text, tokens, scores, kinds):
         word[best[0]:best[0] + 2] = [best[1]]
 
 
-# ---------------------------------------------------------------- models
-def tensors(m):
-    """(name, shape, type, deviation or None for a norm, mean)."""
-    q, k = m["heads"] * m["hd"], m["kv"] * m["hd"]
-    d, f = m["dim"], m["ffn"]
-
-    def matrix(name, rows, cols, std):
-        return name + ".weight", (rows, cols), m["kinds"].get(name.split(".")[-1], m["kind"]), std, 0.0
-
-    def vector(name, n, std, mean):
-        return name, (n,), "F32", std, mean
-
-    yield matrix("token_embd", m["vocab"], d, 1.5 / np.sqrt(d))
-    for i in range(m["layers"]):
-        p = "blk.%d." % i
-        yield vector(p + "attn_norm.weight", d, 0.2, 1)
-        yield matrix(p + "attn_q", q, d, 1.4 / np.sqrt(d))
-        yield matrix(p + "attn_k", k, d, 1.4 / np.sqrt(d))
-        yield matrix(p + "attn_v", k, d, 1 / np.sqrt(d))
-        yield matrix(p + "attn_output", d, q, 1 / np.sqrt(q))
-        if m["family"] == "qwen2":
-            for c, n in (("q", q), ("k", k), ("v", k)):
-                yield vector(p + "attn_%s.bias" % c, n, 0.3, 0)
-        if m["family"] == "qwen3":
-            for c in "qk":
-                yield vector(p + "attn_%s_norm.weight" % c, m["hd"], 0.2, 1)
-        yield vector(p + "ffn_norm.weight", d, 0.2, 1)
-        yield matrix(p + "ffn_gate", f, d, 1.5 / np.sqrt(d))
-        yield matrix(p + "ffn_up", f, d, 1 / np.sqrt(d))
-        yield matrix(p + "ffn_down", d, f, 1.5 / np.sqrt(f))
-    yield vector("output_norm.weight", d, 0.2, 1)
-    if not m["tied"]:
-        yield matrix("output", m["vocab"], d, 2 / np.sqrt(d))
-    if m["factors"]:
-        yield "rope_freqs.weight", (m["hd"] // 2,), "F32", None, None
-
-
-def llama3_factors(hd, base, factor=32.0, low=1.0, high=4.0, original=8192.0):
-    """What the frequencies are divided by: 1 for short waves, 32 for long ones, between in between."""
-    wave = 2 * np.pi * base ** (np.arange(0, hd, 2) / hd)
-    smooth = np.clip((original / wave - low) / (high - low), 0, 1)
-    return 1 / ((1 - smooth) / factor + smooth)
-
-
 def write(name, path):
     m = MODELS[name]
-    a = m["family"]
-    w = gf.Writer()
-    for key, kind, value in (
-            ("general.architecture", gf.STR, a), ("general.name", gf.STR, name),
-            ("general.file_type", gf.U32, gf.FILE_TYPE[m["kind"]]), ("general.quantization_version", gf.U32, 2),
-            (a + ".block_count", gf.U32, m["layers"]), (a + ".context_length", gf.U32, 512),
-            (a + ".embedding_length", gf.U32, m["dim"]), (a + ".feed_forward_length", gf.U32, m["ffn"]),
-            (a + ".attention.head_count", gf.U32, m["heads"]), (a + ".attention.head_count_kv", gf.U32, m["kv"]),
-            (a + ".attention.layer_norm_rms_epsilon", gf.F32, m["eps"]), (a + ".rope.freq_base", gf.F32, m["base"])):
-        w.meta(key, kind, value)
-    if m["hd"] * m["heads"] != m["dim"]:
-        for key in ("attention.key_length", "attention.value_length", "rope.dimension_count"):
-            w.meta(a + "." + key, gf.U32, m["hd"])
-    tokens, scores, kinds = vocabulary(m["vocab"])
-    w.meta("tokenizer.ggml.model", gf.STR, "llama")
-    w.meta("tokenizer.ggml.tokens", gf.ARR, tokens, gf.STR)
-    w.meta("tokenizer.ggml.scores", gf.ARR, scores, gf.F32)
-    w.meta("tokenizer.ggml.token_type", gf.ARR, kinds, gf.I32)
-    for key, i in (("bos", 1), ("eos", 2), ("unknown", 0)):
-        w.meta("tokenizer.ggml.%s_token_id" % key, gf.U32, i)
-    w.meta("tokenizer.ggml.add_bos_token", gf.BOOL, True)
-    for tensor, shape, kind, std, mean in tensors(m):
-        seed = m["seed"] << 32 | zlib.crc32(tensor.encode())
-        if std is None:
-            data = llama3_factors(m["hd"], m["base"]).astype("<f4").tobytes()
-        elif len(shape) == 1:
-            data = (gf.bell(seed, shape[0]) * std + mean).astype("<f4").tobytes()
-        else:
-            data = gf.random_blocks(kind, seed, shape[0] * shape[1] // gf.TYPES[kind][1], std).tobytes()
-        size = gf.TYPES[kind][2]
-        w.tensor(tensor, shape, kind, lambda first, n, data=data, size=size: np.frombuffer(data, np.uint8)[first * size:(first + n) * size])
-    w.save(path)
+    ms.write(path, m, m["kind"], name, m["seed"], vocabulary(m["vocab"]), m["kinds"])
 
 
 # ---------------------------------------------------------------- what they must say
@@ -176,8 +102,8 @@ def short(x):
 def expect(name, path):
     m = MODELS[name]
     prompt = encode(PROMPT, *vocabulary(m["vocab"]))
-    blocks = any(gf.TYPES[k][1] > 1 for _, _, k, _, _ in tensors(m))
-    run = nf.Model(path, rounded=blocks)
+    run = nf.Model(path, rounded=True)
+    blocks = any(gf.TYPES[kind][1] > 1 for _, kind, _ in run.file.tensor.values())
     logits = run.step(prompt)[-1]
     first, greedy, gaps = logits, [], []
     for _ in range(N_GREEDY):
