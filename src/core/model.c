@@ -34,6 +34,7 @@ struct loader {
     unsigned char *used; /* (n_tensor) 1: some weight of the plan is this tensor */
     struct job *job;
     size_t n_job;
+    uint64_t decode_bytes; /* while measuring: of matrices that a token reads */
 };
 
 static surefoot_status find(struct loader *L, const char *name, bool required, size_t rows,
@@ -80,6 +81,7 @@ static surefoot_status matrix(struct loader *L, struct sf_tensor *w, const char 
             out.data = packed;
         }
     }
+    if (!L->placing && hot) L->decode_bytes += t->bytes;
     if (L->placing) {
         L->job[L->n_job++] = (struct job){t, type, rows, cols, packed, packed || !hot};
         *w = out;
@@ -338,6 +340,12 @@ static surefoot_status read_meta(surefoot_model *m, const struct sf_gguf *g, sur
     return sf_tokenizer_open(&m->tokenizer, g, err);
 }
 
+/* Bytes of memory the weights take: the arena, and the file itself where matrices stay in it. */
+static size_t weight_need(const surefoot_model *m) {
+    bool mapped = m->kernels.mm[SF_T_Q8_0].rows == 1;
+    return m->arena.used + (mapped ? m->map.size : 0);
+}
+
 /* Compares what weights, KV cache and scratch at n_ctx need with what the system has. */
 static surefoot_status fit(const surefoot_model *m, const surefoot_model_options *o,
                            surefoot_error *err) {
@@ -345,53 +353,82 @@ static surefoot_status fit(const surefoot_model *m, const surefoot_model_options
     if (o->no_memory_check || have == 0) return SUREFOOT_OK;
     surefoot_session_options so;
     surefoot_session_options_init(&so);
-    so.n_ctx = o->n_ctx;
-    size_t session, weights = m->arena.used;
+    so.n_ctx = o->n_ctx ? o->n_ctx : (uint32_t)sf_min(m->config.n_ctx_train, 4096);
+    size_t session, weights = weight_need(m), need;
     SF_TRY(sf_session_plan_bytes(&session, m, &so, NULL, err));
-    if (m->kernels.mm[SF_T_Q8_0].rows == 1) weights += m->map.size;
-    size_t need;
     if (sf_size_add(&need, session, weights) && need <= have) return SUREFOOT_OK;
-    /* What would fit: the largest context, halving. */
-    uint32_t ctx = so.n_ctx ? so.n_ctx : (uint32_t)sf_min(m->config.n_ctx_train, 4096);
-    uint32_t asked = ctx;
-    for (; ctx >= 64; ctx /= 2) {
-        so.n_ctx = ctx;
+    unsigned long long mb = 1000000, asked = so.n_ctx, kv = session / mb;
+    unsigned long long total = weights / mb + kv, short_by = total - have / mb;
+    for (so.n_ctx /= 2; so.n_ctx >= 64; so.n_ctx /= 2) { /* the largest context that would fit */
         SF_TRY(sf_session_plan_bytes(&session, m, &so, NULL, err));
         if (sf_size_add(&need, session, weights) && need <= have) break;
     }
-    so.n_ctx = asked;
-    SF_TRY(sf_session_plan_bytes(&session, m, &so, NULL, err));
-    unsigned long long mb = 1000000, total = ((unsigned long long)weights + session) / mb;
-    if (ctx >= 64)
-        return sf_fail(err, SUREFOOT_E_MEMORY, 0,
-                       "needs %llu MB (weights %llu, context of %u tokens %llu), %llu MB more than "
-                       "the %llu MB available: -c %u would fit",
-                       total, weights / mb, asked, session / mb, total - have / mb, have / mb, ctx);
-    return sf_fail(err, SUREFOOT_E_MEMORY, 0,
-                   "needs %llu MB (weights %llu, context of %u tokens %llu), %llu MB more than the "
-                   "%llu MB available: a file of at most %llu MB would fit",
-                   total, weights / mb, asked, session / mb, total - have / mb, have / mb,
-                   have / mb > session / mb ? have / mb - session / mb : 0);
+    char hint[64];
+    if (so.n_ctx >= 64)
+        snprintf(hint, sizeof hint, "-c %u would fit", so.n_ctx);
+    else
+        snprintf(hint, sizeof hint, "a file of at most %llu MB would fit",
+                 have / mb > session / mb ? have / mb - session / mb : 0);
+    return sf_fail(
+        err, SUREFOOT_E_MEMORY, 0,
+        "needs %llu MB (weights %zu, context of %llu tokens %llu), %llu MB more than the "
+        "%llu MB available: %s",
+        total, weights / (size_t)mb, asked, kv, short_by, (unsigned long long)have / mb, hint);
+}
+
+/* Reads the tables and walks the plan once, measuring; L's scratch is the caller's to free. */
+static surefoot_status measure(struct loader *L) {
+    const struct sf_gguf *g = L->g;
+    SF_TRY(read_meta(L->m, g, L->err));
+    L->used = sf_alloc(g->n_tensor + 1);
+    L->job = sf_alloc((g->n_tensor + 1) * sizeof *L->job);
+    if (!L->used || !L->job)
+        return sf_fail(L->err, SUREFOOT_E_MEMORY, 0, "no memory for %zu tensor entries",
+                       g->n_tensor);
+    return plan(L);
+}
+
+static void loader_free(struct loader *L) {
+    sf_free(L->used);
+    sf_free(L->job);
 }
 
 static surefoot_status open_tables(surefoot_model *m, const struct sf_gguf *g,
                                    const surefoot_model_options *o, surefoot_error *err) {
-    SF_TRY(read_meta(m, g, err));
     struct loader L = {.m = m, .g = g, .err = err};
-    /* Scratch of the load: a mark per tensor, a job per matrix. */
-    L.used = sf_alloc(g->n_tensor + 1);
-    L.job = sf_alloc((g->n_tensor + 1) * sizeof *L.job);
-    surefoot_status s = SUREFOOT_OK;
-    if (!L.used || !L.job)
-        s = sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for %zu tensor entries", g->n_tensor);
-    if (s == SUREFOOT_OK) s = plan(&L);
+    surefoot_status s = measure(&L);
     if (s == SUREFOOT_OK) s = fit(m, o, err);
     if (s == SUREFOOT_OK) s = sf_arena_reserve(&m->arena, err);
     L.placing = true;
     if (s == SUREFOOT_OK) s = plan(&L);
     if (s == SUREFOOT_OK) s = pack_all(&L, o);
-    sf_free(L.used);
-    sf_free(L.job);
+    loader_free(&L);
+    return s;
+}
+
+static surefoot_status kernels_here(struct sf_kernels *k, const char *isa, surefoot_error *err) {
+    struct sf_cpuid id;
+    sf_cpuid_read(&id);
+    return sf_kernels_init(k, sf_cpu_flags(&id), isa, err);
+}
+
+surefoot_status sf_model_measure(struct sf_model_need *out, const struct sf_gguf *g,
+                                 const char *isa, const surefoot_session_options *o,
+                                 surefoot_error *err) {
+    *out = (struct sf_model_need){0};
+    surefoot_session_options def = {.size = sizeof def, .n_batch = 256, .n_seq = 1};
+    surefoot_model *m = sf_alloc(sizeof *m);
+    if (!m) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for a model handle");
+    struct loader L = {.m = m, .g = g, .err = err};
+    surefoot_status s = kernels_here(&m->kernels, isa, err);
+    m->map.size = g->size;
+    if (s == SUREFOOT_OK) s = measure(&L);
+    if (s == SUREFOOT_OK) s = sf_session_plan_bytes(&out->session, m, o ? o : &def, NULL, err);
+    out->weights = weight_need(m);
+    out->decode = L.decode_bytes;
+    loader_free(&L);
+    m->map = (struct sf_map){0};
+    surefoot_model_close(m);
     return s;
 }
 
@@ -409,9 +446,7 @@ surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
     surefoot_model *m = sf_alloc(sizeof *m);
     if (!m) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for a model handle");
     struct sf_gguf g = {0};
-    struct sf_cpuid id;
-    sf_cpuid_read(&id);
-    surefoot_status s = sf_kernels_init(&m->kernels, sf_cpu_flags(&id), o->isa, err);
+    surefoot_status s = kernels_here(&m->kernels, o->isa, err);
     if (s == SUREFOOT_OK) s = sf_map_open(&m->map, path, err);
     if (s == SUREFOOT_OK) s = sf_gguf_parse(&g, m->map.data, m->map.size, err);
     if (s == SUREFOOT_OK) s = open_tables(m, &g, o, err);

@@ -53,11 +53,16 @@ struct surefoot_model {
 /* Accessors for tool commands and the guard's audit. */
 const struct sf_tokenizer *sf_model_tokenizer(const surefoot_model *m);
 
-/* Bytes a model would take beyond its mapped file (packed copies, norms), from its tables alone,
- * at kernel level isa; and the bytes of the file it keeps resident. For fit checks and inspect. */
-struct sf_model_need {
-    size_t packed, resident_file;
+struct sf_model_need { /* bytes */
+    size_t weights;    /* packed matrices, norms; or the mapped file where it is used as it is */
+    size_t session;    /* KV cache and scratch at the options' context                         */
+    uint64_t decode;   /* weight bytes read for one decoded token                              */
 };
+/* What opening this file and a session would take, from its tables alone. o may be NULL (defaults);
+ * isa as in surefoot_model_options. Everything the loader refuses in tables is refused here too. */
+surefoot_status sf_model_measure(struct sf_model_need *out, const struct sf_gguf *g,
+                                 const char *isa, const surefoot_session_options *o,
+                                 surefoot_error *err);
 /* Memory the system can still give this process: the least of MemAvailable and the cgroup's rest.
  * 0 when unknown. */
 uint64_t sf_memory_available(void);
