@@ -93,8 +93,8 @@ static void bench_slot(const struct ck_slot *s, const char *name, const struct s
     s->bench(ref, s->bench_arg, &ref_ns, &bytes);
     s->bench(got, s->bench_arg, &ns, &bytes);
     if (opt.json)
-        printf("{\"kernel\": \"%s\", \"ns\": %.1f, \"gb_per_s\": %.3f, \"times_ref\": %.2f}\n", name,
-               ns, bytes / ns, ref_ns / ns);
+        printf("{\"kernel\": \"%s\", \"ns\": %.1f, \"gb_per_s\": %.3f, \"times_ref\": %.2f}\n",
+               name, ns, bytes / ns, ref_ns / ns);
     else
         printf("%-36s %10.0f ns %8.2f GB/s %8.1f x ref\n", name, ns, bytes / ns, ref_ns / ns);
 }
@@ -123,7 +123,8 @@ static size_t run_level(const struct ck_slot *slots, int n, const char *level,
         ck_slot_name(c.name, &slots[i], NULL, got, level);
         if (!ck_slot_differs(&slots[i], lower, got)) {
             if (!opt.json && !opt.list && !opt.kernel)
-                printf("  %-36s as below\n", slots[i].pointers == 2 ? slots[i].what : slots[i].op);
+                printf("  %s_%-*s as below\n", slots[i].op, 35 - (int)strlen(slots[i].op),
+                       slots[i].what);
             continue;
         }
         own++;
@@ -219,17 +220,28 @@ int main(int argc, char **argv) {
     bool verbose = false;
     for (int i = 1; i < argc; i++) {
         const char *v;
-        if ((v = value(argv, &i, "--isa"))) opt.isa = v;
-        else if ((v = value(argv, &i, "--kernel"))) opt.kernel = v;
-        else if ((v = value(argv, &i, "--best"))) opt.best = v;
-        else if ((v = value(argv, &i, "--seed"))) opt.seed = strtoull(v, NULL, 0);
-        else if ((v = value(argv, &i, "--repeat"))) opt.repeat = atoi(v);
-        else if (strcmp(argv[i], "--quick") == 0) opt.quick = true;
-        else if (strcmp(argv[i], "--list") == 0) opt.list = true;
-        else if (strcmp(argv[i], "--bench") == 0) opt.bench = true;
-        else if (strcmp(argv[i], "--json") == 0) opt.json = true;
-        else if (strcmp(argv[i], "--selftest") == 0) opt.selftest = true;
-        else if (strcmp(argv[i], "--verbose") == 0) verbose = true;
+        if ((v = value(argv, &i, "--isa")))
+            opt.isa = v;
+        else if ((v = value(argv, &i, "--kernel")))
+            opt.kernel = v;
+        else if ((v = value(argv, &i, "--best")))
+            opt.best = v;
+        else if ((v = value(argv, &i, "--seed")))
+            opt.seed = strtoull(v, NULL, 0);
+        else if ((v = value(argv, &i, "--repeat")))
+            opt.repeat = atoi(v);
+        else if (strcmp(argv[i], "--quick") == 0)
+            opt.quick = true;
+        else if (strcmp(argv[i], "--list") == 0)
+            opt.list = true;
+        else if (strcmp(argv[i], "--bench") == 0)
+            opt.bench = true;
+        else if (strcmp(argv[i], "--json") == 0)
+            opt.json = true;
+        else if (strcmp(argv[i], "--selftest") == 0)
+            opt.selftest = true;
+        else if (strcmp(argv[i], "--verbose") == 0)
+            verbose = true;
         else {
             fprintf(stderr,
                     "checkkern: unknown option %s\n"

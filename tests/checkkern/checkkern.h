@@ -31,18 +31,18 @@ struct ck {
     const char *suffix; /* of kernel names: the level, "ref" for the reference     */
     char name[64];      /* of the kernel in hand                                   */
     uint64_t seed, rng;
-    bool quiet;         /* self-test: failures are wanted                          */
-    bool quick;         /* fewer cases (emulators, sanitizers)                     */
+    bool quiet; /* self-test: failures are wanted                          */
+    bool quick; /* fewer cases (emulators, sanitizers)                     */
     size_t cases, fails, printed;
     struct ck_spread spread;
 };
 
 /* A slot of the table: what it is called, which pointers it has, and how it is checked. */
 struct ck_slot {
-    char op[24], what[24];  /* sf_<op>_<what>_<level>; rows are added to what for matrices */
-    size_t at;              /* offset of its (first) pointer in struct sf_kernels          */
-    int pointers;           /* how many                                                    */
-    int arg, bench_arg;     /* type or kind                                                */
+    char op[24], what[24]; /* sf_<op>_<what>_<level>; rows are added to what for matrices */
+    size_t at;             /* offset of its (first) pointer in struct sf_kernels          */
+    int pointers;          /* how many                                                    */
+    int arg, bench_arg;    /* type or kind                                                */
     void (*check)(struct ck *c, int arg);
     void (*bench)(const struct sf_kernels *k, int arg, double *ns, double *bytes);
 };
@@ -74,8 +74,18 @@ static inline size_t ck_below(struct ck *c, size_t n) {
 }
 float ck_unit(struct ck *c); /* [-1, 1) */
 enum {
-    CK_F_ZERO, CK_F_MAX, CK_F_MIN, CK_F_ALTERNATING, CK_F_SPARSE, CK_F_RUNS, CK_F_NORMAL,
-    CK_F_SUBNORMAL, CK_F_WIDE, CK_F_ZEROS_SIGNED, CK_F_HALF_EDGE, CK_F_SMALL,
+    CK_F_ZERO,
+    CK_F_MAX,
+    CK_F_MIN,
+    CK_F_ALTERNATING,
+    CK_F_SPARSE,
+    CK_F_RUNS,
+    CK_F_NORMAL,
+    CK_F_SUBNORMAL,
+    CK_F_WIDE,
+    CK_F_ZEROS_SIGNED,
+    CK_F_HALF_EDGE,
+    CK_F_SMALL,
     CK_F_PATTERNS,
     CK_F_NONFINITE = CK_F_PATTERNS, /* only for "does not crash" */
 };

@@ -138,19 +138,37 @@ void ck_fill_f32(struct ck *c, float *x, size_t n, int pattern) {
     c->spread.floats = true;
     float run = 0;
     for (size_t i = 0; i < n; i++) switch (pattern) {
-        case CK_F_ZERO: x[i] = 0.0f; break;
-        case CK_F_MAX: x[i] = FLT_MAX; break;
-        case CK_F_MIN: x[i] = -FLT_MAX; break;
-        case CK_F_ALTERNATING: x[i] = i % 2 ? -3e4f : 3e4f; break;
-        case CK_F_SPARSE: x[i] = ck_below(c, 16) ? 0.0f : ck_unit(c) * 100; break;
+        case CK_F_ZERO:
+            x[i] = 0.0f;
+            break;
+        case CK_F_MAX:
+            x[i] = FLT_MAX;
+            break;
+        case CK_F_MIN:
+            x[i] = -FLT_MAX;
+            break;
+        case CK_F_ALTERNATING:
+            x[i] = i % 2 ? -3e4f : 3e4f;
+            break;
+        case CK_F_SPARSE:
+            x[i] = ck_below(c, 16) ? 0.0f : ck_unit(c) * 100;
+            break;
         case CK_F_RUNS:
             if (ck_below(c, 7) == 0) run = ck_unit(c) * 8;
             x[i] = run;
             break;
-        case CK_F_NORMAL: x[i] = (ck_unit(c) + ck_unit(c) + ck_unit(c)) * 2; break;
-        case CK_F_SUBNORMAL: x[i] = from_bits((uint32_t)ck_rand(c) & 0x807FFFFFu); break;
-        case CK_F_WIDE: x[i] = any_finite(c); break;
-        case CK_F_ZEROS_SIGNED: x[i] = ck_below(c, 2) ? -0.0f : 0.0f; break;
+        case CK_F_NORMAL:
+            x[i] = (ck_unit(c) + ck_unit(c) + ck_unit(c)) * 2;
+            break;
+        case CK_F_SUBNORMAL:
+            x[i] = from_bits((uint32_t)ck_rand(c) & 0x807FFFFFu);
+            break;
+        case CK_F_WIDE:
+            x[i] = any_finite(c);
+            break;
+        case CK_F_ZEROS_SIGNED:
+            x[i] = ck_below(c, 2) ? -0.0f : 0.0f;
+            break;
         case CK_F_HALF_EDGE: { /* a binary16 value, the midpoint to the next, or beside one */
             uint16_t h = (uint16_t)(ck_rand(c) % 0x7BFF);
             float mid = (sf_f16_to_f32(h) + sf_f16_to_f32((uint16_t)(h + 1))) / 2;
@@ -160,7 +178,9 @@ void ck_fill_f32(struct ck *c, float *x, size_t n, int pattern) {
             if (ck_below(c, 2)) x[i] = -x[i];
             break;
         }
-        case CK_F_SMALL: x[i] = ck_unit(c) * 1e-6f; break;
+        case CK_F_SMALL:
+            x[i] = ck_unit(c) * 1e-6f;
+            break;
         default: { /* everything, NaN and infinity too */
             const float bad[] = {NAN, INFINITY, -INFINITY, -NAN, 1e38f, -1e38f};
             x[i] = ck_below(c, 3) ? ck_unit(c) : bad[ck_below(c, 6)];
@@ -192,12 +212,18 @@ static uint16_t any_half(struct ck *c, int kind) {
     uint16_t sign = (uint16_t)(ck_below(c, 2) << 15), r = (uint16_t)ck_rand(c);
     c->spread.halves[kind]++;
     switch (kind) {
-    case 0: return sign;                                       /* zero           */
-    case 1: return (uint16_t)(sign | (r % 0x3FF + 1));          /* subnormal      */
-    case 2: return (uint16_t)(sign | 0x7BFF);                   /* largest        */
-    case 3: return (uint16_t)(0x8000 | (0x1000 + r % 0x1000));  /* negative       */
-    case 4: return (uint16_t)(0x1000 + r % 0x1000);             /* ordinary       */
-    default: return (uint16_t)(sign | r % 0x7C00);              /* any finite one */
+    case 0:
+        return sign; /* zero           */
+    case 1:
+        return (uint16_t)(sign | (r % 0x3FF + 1)); /* subnormal      */
+    case 2:
+        return (uint16_t)(sign | 0x7BFF); /* largest        */
+    case 3:
+        return (uint16_t)(0x8000 | (0x1000 + r % 0x1000)); /* negative       */
+    case 4:
+        return (uint16_t)(0x1000 + r % 0x1000); /* ordinary       */
+    default:
+        return (uint16_t)(sign | r % 0x7C00); /* any finite one */
     }
 }
 
@@ -259,23 +285,35 @@ void ck_fill_acts(struct ck *c, struct sf_acts *a, enum sf_act form, size_t n, s
         for (size_t i = t * k; i < (t + 1) * k; i++) {
             uint64_t r = ck_rand(c);
             int8_t any = (int8_t)((int)(r % 255) - 127);
-            if (pattern == 0) q[i] = 127;
-            else if (pattern == 1) q[i] = -127;
-            else if (pattern == 2) q[i] = i % 2 ? 127 : -127;
-            else if (pattern == 3) q[i] = r >> 32 & 15 ? 0 : any;
-            else if (pattern == 4) q[i] = run = r >> 32 & 7 ? run : any;
-            else if (pattern == 5) q[i] = 0;
-            else q[i] = any;
+            if (pattern == 0)
+                q[i] = 127;
+            else if (pattern == 1)
+                q[i] = -127;
+            else if (pattern == 2)
+                q[i] = i % 2 ? 127 : -127;
+            else if (pattern == 3)
+                q[i] = r >> 32 & 15 ? 0 : any;
+            else if (pattern == 4)
+                q[i] = run = r >> 32 & 7 ? run : any;
+            else if (pattern == 5)
+                q[i] = 0;
+            else
+                q[i] = any;
             if (q[i] == 127) c->spread.q_max = true;
             if (q[i] == -127) c->spread.q_min = true;
         }
         size_t scale = ck_below(c, 6);
         for (size_t i = t * k / per; i < (t + 1) * k / per; i++) {
-            if (scale == 0) d[i] = 0;
-            else if (scale == 1) d[i] = from_bits((uint32_t)ck_rand(c) & 0x007FFFFFu);
-            else if (scale == 2) d[i] = FLT_MAX / 127;
-            else if (scale == 3) d[i] = fabsf(any_finite(c));
-            else d[i] = fabsf(ck_unit(c)) / 100;
+            if (scale == 0)
+                d[i] = 0;
+            else if (scale == 1)
+                d[i] = from_bits((uint32_t)ck_rand(c) & 0x007FFFFFu);
+            else if (scale == 2)
+                d[i] = FLT_MAX / 127;
+            else if (scale == 3)
+                d[i] = fabsf(any_finite(c));
+            else
+                d[i] = fabsf(ck_unit(c)) / 100;
         }
     }
     for (size_t i = 0; i < n * k / 16; i++) {

@@ -354,8 +354,15 @@ static void check_mix(struct ck *c, int kind) {
         for (size_t i = 0; i < 256; i++)
             h[i] = (uint16_t)(((base + i) & 0x7C00) == 0x7C00 ? 0 : base + i);
         float one = 1.0f;
-        struct args a = {.kind = kind, .n = 256, .heads = 1, .scale = 1, .ld = 256, .m = 1,
-                         .x = &one, .page = h}, b = a;
+        struct args a = {.kind = kind,
+                         .n = 256,
+                         .heads = 1,
+                         .scale = 1,
+                         .ld = 256,
+                         .m = 1,
+                         .x = &one,
+                         .page = h},
+                    b = a;
         twins(c, &a.y, &b.y, 256, CK_F_ZERO);
         call_mix(c->ref, &a);
         if (!ck_call(c, call_mix, c->got, &b)) return;
@@ -439,9 +446,9 @@ static void bench(const struct sf_kernels *k, int arg, double *ns, double *bytes
     *bytes = (double)n * 8;
     int op = arg / 16;
     a.kind = arg % 16;
-    static const ck_fn calls[] = {call_rmsnorm, call_silu,  call_add,     call_div, call_exp,
-                                  call_quant,   call_rope,  call_score,   call_softmax, call_mix,
-                                  call_put_k,   call_put_v};
+    static const ck_fn calls[] = {call_rmsnorm, call_silu,  call_add,   call_div,
+                                  call_exp,     call_quant, call_rope,  call_score,
+                                  call_softmax, call_mix,   call_put_k, call_put_v};
     float top = 0, len = 0;
     a.top = &top;
     a.len = &len;
