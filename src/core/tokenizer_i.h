@@ -88,8 +88,9 @@ int32_t sf_tok_lookup(const struct sf_tokenizer *t, const char *p, size_t n);
 /* Rank of the merge of two ids; t->n_merge if there is none. */
 uint32_t sf_tok_rank(const struct sf_tokenizer *t, uint32_t left, uint32_t right);
 
-    uint32_t at, len; /* bytes of the word; len 0: merged into its left neighbour             */
- * ones, and user-defined ones that look like markers of a turn, only with SF_ENCODE_SPECIAL. */
+/* Longest special token at p by its spelling as it stands, -1 if none. User-defined ones always
+ * match; control and unknown ones, and user-defined ones that look like markers of a turn, only
+ * with SF_ENCODE_SPECIAL. */
 int32_t sf_tok_special(const struct sf_tokenizer *t, const char *p, size_t n, unsigned flags,
                        size_t *len);
 /* Sorts t->special and fills t->special_first. */
