@@ -37,15 +37,15 @@ bool ck_slot_differs(const struct ck_slot *s, const struct sf_kernels *a,
                   (size_t)s->pointers * sizeof(void (*)(void))) != 0;
 }
 
-void ck_slot_name(char out[64], const struct ck_slot *s, const char *op, const struct sf_kernels *k,
+void ck_slot_name(char out[96], const struct ck_slot *s, const char *op, const struct sf_kernels *k,
                   const char *suffix) {
     if (s->pointers == 2) {
         char rows[12] = "";
         if (k->mm[s->arg].rows != 1) snprintf(rows, sizeof rows, "r%d", k->mm[s->arg].rows);
-        snprintf(out, 64, "sf_%s_%s%s_%s_%s", op ? op : s->op, s->what, rows,
+        snprintf(out, 96, "sf_%s_%s%s_%s_%s", op ? op : s->op, s->what, rows,
                  sf_qtypes[s->arg].act == SF_ACT_F32 ? "f32" : "q8", suffix);
     } else {
-        snprintf(out, 64, "sf_%s_%s_%s", op ? op : s->op, s->what, suffix);
+        snprintf(out, 96, "sf_%s_%s_%s", op ? op : s->op, s->what, suffix);
     }
 }
 
@@ -87,16 +87,25 @@ double ck_time(ck_fn fn, const struct sf_kernels *k, void *args) {
     return best;
 }
 
-static void bench_slot(const struct ck_slot *s, const char *name, const struct sf_kernels *ref,
+/* Matrix products are timed for one token (GB of weights per second is what counts) and for a
+ * prefill's worth (multiplications are). */
+static void bench_slot(const struct ck_slot *s, const char *suffix, const struct sf_kernels *ref,
                        const struct sf_kernels *got) {
-    double ns, bytes, ref_ns;
-    s->bench(ref, s->bench_arg, &ref_ns, &bytes);
-    s->bench(got, s->bench_arg, &ns, &bytes);
-    if (opt.json)
-        printf("{\"kernel\": \"%s\", \"ns\": %.1f, \"gb_per_s\": %.3f, \"times_ref\": %.2f}\n",
-               name, ns, bytes / ns, ref_ns / ns);
-    else
-        printf("%-36s %10.0f ns %8.2f GB/s %8.1f x ref\n", name, ns, bytes / ns, ref_ns / ns);
+    const int tokens[] = {1, 4, 32};
+    for (int i = 0; i < (s->pointers == 2 ? 3 : 1); i++) {
+        char name[96];
+        double ns, bytes, ref_ns;
+        ck_slot_name(name, s, s->pointers == 2 && i == 0 ? "gemv" : NULL, got, suffix);
+        s->bench(ref, s->bench_arg, tokens[i], &ref_ns, &bytes);
+        s->bench(got, s->bench_arg, tokens[i], &ns, &bytes);
+        if (opt.json)
+            printf("{\"kernel\": \"%s\", \"tokens\": %d, \"ns\": %.1f, \"gb_per_s\": %.3f, "
+                   "\"times_ref\": %.2f}\n",
+                   name, tokens[i], ns, bytes / ns, ref_ns / ns);
+        else
+            printf("%-32s x %2d %9.0f ns %8.2f GB/s %6.1f x ref\n", name, tokens[i], ns, bytes / ns,
+                   ref_ns / ns);
+    }
 }
 
 static void check_slot(const struct ck_slot *s, struct ck *c) {
@@ -131,7 +140,7 @@ static size_t run_level(const struct ck_slot *slots, int n, const char *level,
         if (opt.kernel && !strstr(c.name, opt.kernel)) continue;
         if (opt.list) {
             if (slots[i].pointers == 2) {
-                char gemv[64];
+                char gemv[96];
                 ck_slot_name(gemv, &slots[i], "gemv", got, level);
                 printf("%s\n", gemv);
             }
@@ -139,7 +148,7 @@ static size_t run_level(const struct ck_slot *slots, int n, const char *level,
             continue;
         }
         if (opt.bench) {
-            bench_slot(&slots[i], c.name, ref, got);
+            bench_slot(&slots[i], level, ref, got);
             continue;
         }
         check_slot(&slots[i], &c);

@@ -29,7 +29,7 @@ struct ck_spread {
 struct ck {
     const struct sf_kernels *ref, *got;
     const char *suffix; /* of kernel names: the level, "ref" for the reference     */
-    char name[64];      /* of the kernel in hand                                   */
+    char name[96];      /* of the kernel in hand                                   */
     uint64_t seed, rng;
     bool quiet; /* self-test: failures are wanted                          */
     bool quick; /* fewer cases (emulators, sanitizers)                     */
@@ -44,7 +44,8 @@ struct ck_slot {
     int pointers;          /* how many                                                    */
     int arg, bench_arg;    /* type or kind                                                */
     void (*check)(struct ck *c, int arg);
-    void (*bench)(const struct sf_kernels *k, int arg, double *ns, double *bytes);
+    /* tokens: of a matrix product; bytes: those of the weights, or read. */
+    void (*bench)(const struct sf_kernels *k, int arg, int tokens, double *ns, double *bytes);
 };
 enum { CK_MAX_SLOTS = 64 };
 int ck_slots(struct ck_slot slots[CK_MAX_SLOTS]);
@@ -53,7 +54,7 @@ int ck_slots_vector(struct ck_slot *slots);
 bool ck_slot_differs(const struct ck_slot *s, const struct sf_kernels *a,
                      const struct sf_kernels *b);
 /* Prints the kernel's name in the grammar of arch/README.md; op NULL: the slot's own. */
-void ck_slot_name(char out[64], const struct ck_slot *s, const char *op, const struct sf_kernels *k,
+void ck_slot_name(char out[96], const struct ck_slot *s, const char *op, const struct sf_kernels *k,
                   const char *suffix);
 
 /* --- memory: area i of `bytes`, elements of `elem` bytes (alignment is at least that), poisoned,

@@ -434,7 +434,8 @@ static void check_put(struct ck *c, int arg) {
 
 /* ------------------------------------------------------------------ the list */
 
-static void bench(const struct sf_kernels *k, int arg, double *ns, double *bytes) {
+static void bench(const struct sf_kernels *k, int arg, int unused, double *ns, double *bytes) {
+    SF_UNUSED(unused);
     struct ck c = {.rng = 1, .quiet = true};
     const size_t n = 2048, head = 64;
     ck_begin(&c);
