@@ -25,3 +25,12 @@ foreach(line ${lines})
     surefoot_checkkern(${CMAKE_MATCH_1} "" --isa ${CMAKE_MATCH_1} --seed 1 ${ck_quick})
   endif()
 endforeach()
+
+# 64-bit ARM under the emulator: boards without and with the dot product, and everything there is.
+# --best: the level chosen by itself on that CPU, so that a silent fall back to a lower one fails.
+if(CMAKE_CROSSCOMPILING AND arch STREQUAL arm)
+  surefoot_checkkern(cortex-a53 cortex-a53 --best neon --seed 2 --quick)
+  surefoot_checkkern(cortex-a72 cortex-a72 --best neon --seed 3 --quick)
+  surefoot_checkkern(cortex-a76 cortex-a76 --best dotprod --seed 4 --quick)
+  surefoot_checkkern(max max --best dotprod --seed 5 --quick)
+endif()
