@@ -14,10 +14,17 @@ int sf_guard_sequences(const struct surefoot_policy *p);
 int sf_guard_draft_tokens(const struct surefoot_policy *p);
 
 struct sf_guard; /* one object of compile-time size plus cost states, sized at open */
+/* p must outlive the guard. gen (NULL: none) is only asked for the token ids of the fallback text;
+ * without it that text is shown without ids. E_LIMIT names the constant of budget.h that p exceeds;
+ * E_POLICY: also when the fallback text itself costs something. */
 surefoot_status sf_guard_open(struct sf_guard **out, const struct surefoot_policy *p,
-                              surefoot_error *err);
+                              const struct sf_generator *gen, surefoot_error *err);
 void sf_guard_close(struct sf_guard *g);
+/* A new conversation: z starts anew (scope = answer does so for every answer anyway). */
+void sf_guard_reset(struct sf_guard *g);
+/* Bytes of an open guard, an upper bound; and of the search object alone, a compile-time size. */
 size_t sf_guard_bytes(const struct surefoot_policy *p);
+size_t sf_guard_search_bytes(void);
 
 /* One answer. */
 struct sf_guard_run {
@@ -36,9 +43,13 @@ struct sf_guard_run {
     surefoot_emit_fn emit;   /* the only way text leaves */
     void *user;
 };
-/* Generates until finished. gen's sequence 0 holds the evaluated prompt on entry, and prompt plus
- * exactly the delivered tokens on return (its last logits undefined). Allocates nothing.
- * stats is filled in every case. OK also for fallbacks and cuts (see stats->finish). */
+/* Generates until finished. gen's sequence 0 holds the evaluated prompt on entry. On return it
+ * holds the prompt and the delivered tokens as far as they were evaluated (the last one of a
+ * finished text and those of a fallback never need to be), nothing else; its last logits are
+ * undefined. Allocates nothing. stats is filled in every case.
+ * OK also for fallbacks and cuts (see stats->finish), and for a lost client (emit returned nonzero).
+ * E_ABORTED: asked to stop. E_NUMERIC, E_LIMIT (ledger) and what a model failed with: the guard fell
+ * back or stopped because of it. In all cases what was delivered is within the guarantee. */
 surefoot_status sf_guard_generate(struct sf_guard *g, const struct sf_guard_run *run,
                                   surefoot_stats *stats, surefoot_error *err);
 
