@@ -212,7 +212,9 @@ surefoot_status surefoot_guard_open(surefoot_guard **out, surefoot_session *s,
     if (!g) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for a guard handle");
     g->s = s;
     g->p = p;
-    surefoot_status st = sf_guard_open(&g->g, p, err);
+    struct sf_generator gen;
+    sf_generator_lm(&gen, s);
+    surefoot_status st = sf_guard_open(&g->g, p, &gen, err);
     if (st != SUREFOOT_OK) {
         surefoot_guard_close(g);
         return st;

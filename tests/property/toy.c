@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: MIT
+ * toy.c - the toy process and cost models; see toy.h.
+ */
+#include "toy.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arena.h"
+#include "philox.h"
+#include "stop.h"
+#include "utf8.h"
+
+static uint64_t mix(uint64_t z) {
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+/* ------------------------------------------------------------------------------- generator */
+
+void toy_init(struct toy *t) {
+    memset(t, 0, sizeof *t);
+    t->memory = 2;
+    t->temperature = 1;
+    t->sharp = 2;
+    t->n_ctx = TOY_CTX;
+    t->fail_step = t->fail_sample = t->fail_fork = t->abort_at = t->nan_token = -1;
+    t->fail_with = SUREFOOT_E_NUMERIC;
+}
+
+void toy_break(struct toy *t, const char *fmt, ...) {
+    if (t->broken[0]) return;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(t->broken, sizeof t->broken, fmt, ap);
+    va_end(ap);
+}
+
+static bool due(int *counter, bool forever) {
+    if (*counter < 0) return false;
+    if (*counter > 0) {
+        (*counter)--;
+        return false;
+    }
+    if (!forever) *counter = -1;
+    return true;
+}
+
+static surefoot_status step(void *self, const struct sf_gen_row *rows, int n, surefoot_error *err) {
+    struct toy *t = self;
+    t->steps++;
+    t->rows += (uint64_t)n;
+    t->clock += t->tick;
+    if (n < 1 || n > TOY_SEQ) toy_break(t, "a step of %d rows", n);
+    if (due(&t->fail_step, t->fail_forever)) return sf_fail(err, t->fail_with, 0, "step fails");
+    unsigned seen = 0;
+    for (int i = 0; i < n; i++) {
+        int q = rows[i].seq;
+        if (q < 0 || q >= TOY_SEQ || (seen >> q & 1)) {
+            toy_break(t, "sequence %d twice in a step, or out of range", q);
+            return SUREFOOT_E_FAILED;
+        }
+        seen |= 1u << q;
+        if (rows[i].token < 0 || rows[i].token >= t->n_vocab) toy_break(t, "token out of range");
+        if (t->seq[q].n == 0) toy_break(t, "step of sequence %d, which is empty", q);
+        if (t->seq[q].n >= t->n_ctx) return sf_fail(err, SUREFOOT_E_CONTEXT, 0, "context is full");
+    }
+    for (int i = 0; i < n; i++) {
+        int q = rows[i].seq;
+        t->seq[q].token[t->seq[q].n++] = rows[i].token;
+        t->seq[q].logits = true;
+        if (t->seq[q].n > t->longest) t->longest = t->seq[q].n;
+    }
+    return SUREFOOT_OK;
+}
+
+static void logits(const struct toy *t, int q, float *out) {
+    uint64_t h = t->seed;
+    for (int i = 1; i <= t->memory && (uint32_t)i <= t->seq[q].n; i++)
+        h = mix(h + 0x9E3779B97F4A7C15u * (uint64_t)(t->seq[q].token[t->seq[q].n - i] + 1));
+    for (int v = 0; v < t->n_vocab; v++)
+        out[v] = t->sharp * (float)(mix(h ^ (uint64_t)(v + 1) * 0x632BE59BD9B4E019u) >> 40) *
+                 (1.0f / 16777216.0f);
+}
+
+static surefoot_status sample(void *self, int q, const struct sf_draw *d, int32_t *token,
+                              surefoot_error *err) {
+    struct toy *t = self;
+    t->samples++;
+    if (q < 0 || q >= TOY_SEQ || !t->seq[q].logits) {
+        toy_break(t, "sequence %d has no logits to draw from", q);
+        return sf_fail(err, SUREFOOT_E_FAILED, 0, "no logits");
+    }
+    if (due(&t->fail_sample, t->fail_forever)) return sf_fail(err, t->fail_with, 0, "sample fails");
+    if (t->nan_token >= 0 && t->seq[q].token[t->seq[q].n - 1] == t->nan_token)
+        return sf_fail(err, SUREFOOT_E_NUMERIC, 0, "a logit is not finite");
+    if (t->enumerate) { /* the last token ends the text and is never drawn */
+        uint32_t base = (uint32_t)t->n_vocab - 1, x = d->i;
+        for (uint32_t k = t->seq[0].n; k < t->seq[q].n; k++) x /= base;
+        *token = (int32_t)(x % base);
+        return SUREFOOT_OK;
+    }
+    float l[TOY_VOCAB];
+    logits(t, q, l);
+    for (size_t k = 0; k < d->n_penalty; k++) {
+        if (d->penalty[k].token < 0 || d->penalty[k].token >= t->n_vocab ||
+            d->penalty[k].amount < 0)
+            toy_break(t, "penalty on token %d", d->penalty[k].token);
+        else if (!t->piece[d->penalty[k].token])
+            toy_break(t, "penalty on the end of the text");
+        else
+            l[d->penalty[k].token] -= d->penalty[k].amount;
+        for (size_t j = 0; j < k; j++)
+            if (d->penalty[j].token == d->penalty[k].token) toy_break(t, "a token penalised twice");
+    }
+    if (d->i >= 1 && !(d->temp_floor > 0)) toy_break(t, "candidate %u without branch_temp", d->i);
+    if (d->i == 0 && d->temp_floor > 0) toy_break(t, "candidate 0 with a temperature floor");
+    float temp = t->temperature > d->temp_floor ? t->temperature : d->temp_floor;
+    int best = 0;
+    for (int v = 1; v < t->n_vocab; v++)
+        if (l[v] > l[best]) best = v;
+    *token = best;
+    if (temp <= 0) return SUREFOOT_OK;
+    double sum = 0, at = 0, w[TOY_VOCAB];
+    for (int v = 0; v < t->n_vocab; v++) sum += w[v] = exp((double)(l[v] - l[best]) / (double)temp);
+    double u = sf_philox_unit(t->draw_seed, d->t, d->i, d->r) * sum;
+    for (int v = 0; v < t->n_vocab; v++) {
+        at += w[v];
+        *token = v;
+        if (at > u) break;
+    }
+    return SUREFOOT_OK;
+}
+
+static float logprob(void *self, int q, int32_t token) {
+    struct toy *t = self;
+    if (!t->seq[q].logits) {
+        toy_break(t, "log-probability without logits");
+        return NAN;
+    }
+    float l[TOY_VOCAB];
+    double sum = 0;
+    logits(t, q, l);
+    for (int v = 0; v < t->n_vocab; v++) sum += exp((double)l[v]);
+    return (float)((double)l[token] - log(sum));
+}
+
+static const float *hidden(void *self, int q) {
+    SF_UNUSED(self);
+    SF_UNUSED(q);
+    return NULL;
+}
+
+static surefoot_status fork(void *self, int dst, int src, surefoot_error *err) {
+    struct toy *t = self;
+    t->forks++;
+    if (dst < 0 || dst >= TOY_SEQ || src < 0 || src >= TOY_SEQ) {
+        toy_break(t, "fork of %d to %d", src, dst);
+        return SUREFOOT_E_FAILED;
+    }
+    if (due(&t->fail_fork, t->fail_forever)) return sf_fail(err, t->fail_with, 0, "fork fails");
+    if (dst != src) t->seq[dst] = t->seq[src];
+    return SUREFOOT_OK;
+}
+
+static void truncate_seq(void *self, int q, uint32_t n) {
+    struct toy *t = self;
+    if (n < t->seq[q].n) {
+        t->seq[q].n = n;
+        t->seq[q].logits = false;
+    }
+}
+
+static void drop(void *self, int q) {
+    struct toy *t = self;
+    t->seq[q].n = 0;
+    t->seq[q].logits = false;
+}
+
+static uint32_t length(void *self, int q) {
+    return ((struct toy *)self)->seq[q].n;
+}
+
+static const char *piece(void *self, int32_t token, size_t *n, bool *ends) {
+    const struct toy *t = self;
+    const char *p = token >= 0 && token < t->n_vocab ? t->piece[token] : "";
+    *ends = !p;
+    *n = p ? strlen(p) : 0;
+    return p ? p : "";
+}
+
+/* Longest token first; no ids when the text cannot be spelled. */
+static surefoot_status encode(void *self, const char *text, size_t n, int32_t *ids, size_t cap,
+                              size_t *n_out, surefoot_error *err) {
+    const struct toy *t = self;
+    *n_out = 0;
+    for (size_t at = 0; at < n;) {
+        int best = -1;
+        size_t len = 0;
+        for (int v = 0; v < t->n_vocab; v++) {
+            size_t m = t->piece[v] ? strlen(t->piece[v]) : 0;
+            if (m > len && m <= n - at && memcmp(text + at, t->piece[v], m) == 0) best = v, len = m;
+        }
+        if (best < 0 || *n_out >= cap)
+            return sf_fail(err, SUREFOOT_E_USAGE, at, "no such spelling");
+        ids[(*n_out)++] = best;
+        at += len;
+    }
+    return SUREFOOT_OK;
+}
+
+static int aborted(void *self) {
+    struct toy *t = self;
+    t->polls++;
+    return due(&t->abort_at, true);
+}
+
+static double now(void *self) {
+    return ((struct toy *)self)->clock;
+}
+
+struct sf_generator toy_generator(struct toy *t) {
+    return (struct sf_generator){.self = t,
+                                 .max_seq = TOY_SEQ,
+                                 .max_rows = TOY_SEQ,
+                                 .n_ctx = t->n_ctx,
+                                 .n_vocab = (uint32_t)t->n_vocab,
+                                 .step = step,
+                                 .sample = sample,
+                                 .logprob = logprob,
+                                 .hidden = hidden,
+                                 .fork = fork,
+                                 .truncate = truncate_seq,
+                                 .drop = drop,
+                                 .length = length,
+                                 .piece = piece,
+                                 .encode = encode,
+                                 .aborted = aborted,
+                                 .now = now};
+}
+
+void toy_prompt(struct toy *t, const int32_t *ids, size_t n) {
+    memcpy(t->seq[0].token, ids, n * sizeof *ids);
+    t->seq[0].n = (uint32_t)n;
+    t->seq[0].logits = true;
+}
+
+/* ------------------------------------------------------------------------------- cost */
+
+struct phrase_state { /* plain memory */
+    uint64_t n;       /* bytes read                                  */
+    uint64_t settled;
+    uint64_t floor; /* no match starts before it: a role boundary  */
+    char tail[64];  /* last bytes, tail[i % 64] is byte i          */
+};
+
+static bool letter(char c) {
+    return c >= 'a' && c <= 'z';
+}
+
+static char byte_at(const struct phrase_state *s, uint64_t i) {
+    return s->tail[i % sizeof s->tail];
+}
+
+/* Phrase p ends right before byte `end`. */
+static bool ends_with(const struct phrase_state *s, const char *p, uint64_t end) {
+    size_t m = strlen(p);
+    if (end < s->floor + m) return false;
+    for (size_t i = 0; i < m; i++)
+        if (byte_at(s, end - m + i) != p[i]) return false;
+    return true;
+}
+
+/* Word phrases that end right before `end`, whose left side is no letter. */
+static void charge_word(const struct toy_cost *c, const struct phrase_state *s, uint64_t end,
+                        struct sf_charges *out) {
+    for (int k = 0; k < c->n; k++) {
+        size_t m = strlen(c->phrase[k]);
+        if (!ends_with(s, c->phrase[k], end)) continue;
+        uint64_t begin = end - m;
+        if (begin > s->floor && letter(byte_at(s, begin - 1))) continue;
+        sf_charges_add(out, c->weight[k], begin, end);
+    }
+}
+
+static void charge_segment(const struct toy_cost *c, struct phrase_state *s,
+                           struct sf_charges *out) {
+    int x = 0;
+    for (uint64_t i = s->settled; i < s->n; i++) x += byte_at(s, i) == 'x';
+    if (x >= 2) sf_charges_add(out, c->weight[0], s->settled, s->n);
+}
+
+static void one_byte(const struct toy_cost *c, struct phrase_state *s, char b,
+                     struct sf_charges *out) {
+    if (c->kind == TOY_WORD && s->n > s->floor && letter(byte_at(s, s->n - 1)) && !letter(b))
+        charge_word(c, s, s->n, out);
+    s->tail[s->n++ % sizeof s->tail] = b;
+    if (c->kind == TOY_PHRASE)
+        for (int k = 0; k < c->n; k++)
+            if (ends_with(s, c->phrase[k], s->n))
+                sf_charges_add(out, c->weight[k], s->n - strlen(c->phrase[k]), s->n);
+    if (c->kind == TOY_SEGMENT && (b == '.' || s->n - s->settled >= 24)) {
+        charge_segment(c, s, out);
+        s->settled = s->n;
+    }
+}
+
+static void settle(const struct toy_cost *c, struct phrase_state *s) {
+    uint64_t to = s->n;
+    if (c->kind == TOY_SEGMENT) return;
+    if (c->kind == TOY_WORD) {
+        while (to > s->floor && s->n - to < 16 && letter(byte_at(s, to - 1))) to--;
+        if (s->n - to >= 16) to = s->n; /* longer than any phrase */
+    }
+    for (int k = 0; c->kind == TOY_PHRASE && k < c->n; k++)
+        for (size_t m = strlen(c->phrase[k]) - 1; m > 0; m--) {
+            char part[16] = {0};
+            memcpy(part, c->phrase[k], m);
+            if (ends_with(s, part, s->n) && s->n - m < to) to = s->n - m;
+        }
+    if (to > s->settled) s->settled = to;
+}
+
+static size_t state_bytes(const struct sf_cost *m) {
+    SF_UNUSED(m);
+    return sizeof(struct phrase_state);
+}
+
+static void begin(const struct sf_cost *m, void *state) {
+    SF_UNUSED(m);
+    memset(state, 0, sizeof(struct phrase_state));
+}
+
+static bool lies(const struct toy_cost *c) {
+    return c->lie && c->lie_at >= 0 && (*c->calls)++ >= c->lie_at;
+}
+
+static surefoot_status misbehave(const struct toy_cost *c, struct phrase_state *s,
+                                 struct sf_charges *out, surefoot_error *err) {
+    switch (c->lie) {
+    case TOY_FAILS:
+        return sf_fail(err, SUREFOOT_E_FAILED, 0, "the cost model fails");
+    case TOY_S_FALLS:
+        s->settled = s->settled > 2 ? s->settled - 2 : 0;
+        break;
+    case TOY_S_AHEAD:
+        s->settled = s->n + 1;
+        break;
+    case TOY_LATE_CHARGE:
+        if (s->settled > 0) sf_charges_add(out, 1, s->settled - 1, s->n);
+        break;
+    case TOY_BAD_SPAN:
+        sf_charges_add(out, 1, s->n, s->n + 1);
+        break;
+    case TOY_OVERFLOW:
+        for (int i = 0; i <= SF_MAX_CHARGES && s->n > 0; i++)
+            sf_charges_add(out, 0, s->n - 1, s->n);
+        break;
+    case TOY_NEGATIVE:
+        if (s->n > s->settled) sf_charges_add(out, -SF_COST_UNIT, s->n - 1, s->n);
+        break;
+    case TOY_FORGETS:
+        s->tail[(s->n + 63) % 64] ^= 1;
+        break;
+    case TOY_INFINITE:
+        if (s->n > s->settled) sf_charges_add(out, SF_COST_UNSAFE, s->n - 1, s->n);
+        break;
+    }
+    return SUREFOOT_OK;
+}
+
+static surefoot_status read_cost(const struct sf_cost *m, void *state, const struct sf_piece *p,
+                                 struct sf_charges *out, surefoot_error *err) {
+    const struct toy_cost *c = (const struct toy_cost *)m;
+    struct phrase_state *s = state;
+    if (p->boundary) s->floor = s->n;
+    for (size_t i = 0; i < p->n; i++) one_byte(c, s, p->bytes[i], out);
+    settle(c, s);
+    return lies(c) ? misbehave(c, s, out, err) : SUREFOOT_OK;
+}
+
+static surefoot_status end_cost(const struct sf_cost *m, void *state, struct sf_charges *out,
+                                surefoot_error *err) {
+    const struct toy_cost *c = (const struct toy_cost *)m;
+    struct phrase_state *s = state;
+    if (c->kind == TOY_WORD && s->n > s->floor && letter(byte_at(s, s->n - 1)))
+        charge_word(c, s, s->n, out);
+    if (c->kind == TOY_SEGMENT) charge_segment(c, s, out);
+    return lies(c) ? misbehave(c, s, out, err) : SUREFOOT_OK;
+}
+
+static uint64_t settled(const struct sf_cost *m, const void *state) {
+    SF_UNUSED(m);
+    return ((const struct phrase_state *)state)->settled;
+}
+
+static size_t hold_bytes(const struct sf_cost *m) {
+    return ((const struct toy_cost *)m)->hold;
+}
+
+static void close_cost(struct sf_cost *m) {
+    SF_UNUSED(m);
+}
+
+void toy_cost_init(struct toy_cost *c, enum toy_kind kind) {
+    static const struct sf_cost_ops ops = {.kind = "toy",
+                                           .state_bytes = state_bytes,
+                                           .begin = begin,
+                                           .read = read_cost,
+                                           .end = end_cost,
+                                           .settled = settled,
+                                           .hold_bytes = hold_bytes,
+                                           .close = close_cost};
+    memset(c, 0, sizeof *c);
+    c->base.ops = &ops;
+    c->kind = kind;
+    c->hold = 32;
+    c->lie_at = -1;
+}
+
+int64_t toy_price(const struct toy_cost *c, const char *text, size_t n, size_t n_free,
+                  size_t before) {
+    int64_t sum = 0;
+    if (c->kind == TOY_SEGMENT) {
+        for (size_t a = 0; a < n;) {
+            size_t b = a;
+            int x = 0;
+            do x += text[b] == 'x';
+            while (text[b++] != '.' && b < n && b - a < 24);
+            if (x >= 2 && b > n_free && a < before) sum += c->weight[0];
+            a = b;
+        }
+        return sum;
+    }
+    for (int k = 0; k < c->n; k++) {
+        size_t m = strlen(c->phrase[k]);
+        for (size_t a = 0; a + m <= n; a++) {
+            if (memcmp(text + a, c->phrase[k], m) != 0 || a + m <= n_free || a >= before) continue;
+            if (c->kind == TOY_WORD &&
+                ((a > 0 && letter(text[a - 1])) || (a + m < n && letter(text[a + m]))))
+                continue;
+            sum += c->weight[k];
+        }
+    }
+    return sum;
+}
+
+/* ------------------------------------------------------------------------------- reward */
+
+static size_t reward_bytes(const struct sf_reward *m) {
+    SF_UNUSED(m);
+    return sizeof(int64_t);
+}
+static void reward_begin(const struct sf_reward *m, void *state) {
+    SF_UNUSED(m);
+    memset(state, 0, sizeof(int64_t));
+}
+static surefoot_status reward_read(const struct sf_reward *m, void *state, const struct sf_piece *p,
+                                   float lp, surefoot_error *err) {
+    const struct toy_reward *r = (const struct toy_reward *)m;
+    int64_t n;
+    SF_UNUSED(lp);
+    if (r->fails) return sf_fail(err, SUREFOOT_E_FAILED, 0, "the reward model fails");
+    memcpy(&n, state, sizeof n);
+    for (size_t i = 0; i < p->n && !p->prompt; i++) n += p->bytes[i] == r->byte;
+    memcpy(state, &n, sizeof n);
+    return SUREFOOT_OK;
+}
+static double reward_value(const struct sf_reward *m, const void *state) {
+    int64_t n;
+    memcpy(&n, state, sizeof n);
+    return ((const struct toy_reward *)m)->nan && n % 2 ? (double)NAN : (double)n;
+}
+static void reward_close(struct sf_reward *m) {
+    SF_UNUSED(m);
+}
+void toy_reward_init(struct toy_reward *r, char byte) {
+    static const struct sf_reward_ops ops = {.kind = "toy",
+                                             .state_bytes = reward_bytes,
+                                             .begin = reward_begin,
+                                             .read = reward_read,
+                                             .value = reward_value,
+                                             .close = reward_close};
+    *r = (struct toy_reward){.base.ops = &ops, .byte = byte};
+}
+
+/* ------------------------------------------------------------------------------- one run */
+
+void toy_run_init(struct toy_run *r) {
+    memset(r, 0, sizeof *r);
+    toy_init(&r->toy);
+    toy_cost_init(&r->cost, TOY_PHRASE);
+    toy_reward_init(&r->reward, 'a');
+    r->policy = (struct surefoot_policy){.mode = SUREFOOT_GUARD_LAZY,
+                                         .gamma = 1,
+                                         .candidates = 4,
+                                         .keep = 1,
+                                         .lag = 1,
+                                         .block = 4,
+                                         .retries = 2,
+                                         .threshold = 0.5,
+                                         .threshold_high = -1,
+                                         .w_calm = -1,
+                                         .branch_temp = 0.8,
+                                         .beta = 5,
+                                         .fallback = "no."};
+    r->n_predict = 16;
+    r->lose_client = -1;
+    r->prompt[0] = 0;
+    r->n_prompt = r->n_free = 1;
+}
+
+/* Text and toy cost of one path, read without the guard. */
+struct reading {
+    struct sf_utf8 utf8;
+    struct sf_stop_state stop;
+    struct phrase_state cost;
+    char text[TOY_TEXT];
+    size_t n;
+};
+static void reading_token(const struct toy_run *r, struct reading *s, int32_t id) {
+    struct sf_charges c = {0};
+    const char *p = r->toy.piece[id] ? r->toy.piece[id] : "";
+    struct sf_piece piece = {.bytes = s->text + s->n, .token = id};
+    piece.n = sf_utf8_feed(&s->utf8, p, strlen(p), s->text + s->n);
+    s->n += piece.n;
+    for (size_t i = 0; i < piece.n; i++) one_byte(&r->cost, &s->cost, piece.bytes[i], &c);
+    settle(&r->cost, &s->cost);
+}
+
+/* Some token v after what sequence 0 holds (the trunk; its last token may not be evaluated) shows
+ * what was delivered and settles it. Only where sequence 0 is the trunk: K = 1. */
+static bool witnessed(struct toy_run *r) {
+    static struct reading a, b;
+    struct sf_stops stops;
+    size_t end, len;
+    const struct toy *t = &r->toy;
+    if (r->policy.mode == SUREFOOT_GUARD_FULL && r->policy.keep > 1) return true;
+    if (sf_stops_init(&stops, r->stop, r->n_stop, NULL) != SUREFOOT_OK) return false;
+    memset(&a, 0, sizeof a);
+    for (size_t i = 0; i <= r->n_prompt; i++) {
+        if (i == r->n_free || i == r->n_prompt) {
+            size_t m = sf_utf8_end(&a.utf8, a.text + a.n);
+            struct sf_charges c = {0};
+            for (size_t j = 0; j < m; j++) one_byte(&r->cost, &a.cost, a.text[a.n + j], &c);
+            a.n += m;
+        }
+        if (i < r->n_prompt) reading_token(r, &a, r->prompt[i]);
+    }
+    uint64_t from = a.n, mark = from + r->n_text;
+    for (size_t i = r->n_prompt; i < t->seq[0].n; i++) reading_token(r, &a, t->seq[0].token[i]);
+    for (int v = -1; v < t->n_vocab; v++) {
+        b = a;
+        if (v >= 0) reading_token(r, &b, v);
+        if (b.n < mark || memcmp(b.text + from, r->text, r->n_text) != 0) continue;
+        struct sf_stop_state at = {0};
+        if (sf_stop_feed(&stops, &at, b.text + from, b.n - from, &end, &len)) continue;
+        if (b.cost.settled >= mark && b.n - sf_stop_pending(&stops, &at) >= mark) return true;
+    }
+    return false;
+}
+
+static int emit(void *user, const char *text, size_t n, const surefoot_token *tok, size_t n_tok) {
+    struct toy_run *r = user;
+    if (n > sizeof r->text - r->n_text || r->n_mark >= TOY_EMITS ||
+        n_tok > SF_COUNT(r->id) - r->n_id) {
+        toy_break(&r->toy, "more text than the test can hold");
+        return 1;
+    }
+    if (n == 0 && n_tok == 0) toy_break(&r->toy, "an empty delivery");
+    memcpy(r->text + r->n_text, text, n);
+    r->n_text += n;
+    r->unsettled[r->n_mark] = !witnessed(r);
+    r->drawn[r->n_mark] = r->toy.samples;
+    r->mark[r->n_mark++] = r->n_text;
+    for (size_t i = 0; i < n_tok; i++) r->id[r->n_id++] = tok[i].id;
+    return r->lose_client >= 0 && r->n_mark > r->lose_client;
+}
+
+static int allocs;
+static bool refuse(size_t bytes) {
+    SF_UNUSED(bytes);
+    allocs++;
+    return true;
+}
+
+bool toy_go(struct toy_run *r) {
+    struct sf_guard *g;
+    r->cost.calls = &r->calls;
+    r->policy.cost = &r->cost.base;
+    r->policy.reward = r->with_reward ? &r->reward.base : NULL;
+    struct sf_generator gen = toy_generator(&r->toy);
+    int lie = r->cost.lie_at;
+    r->cost.lie_at = -1; /* it behaves while the guard is opened */
+    r->status = sf_guard_open(&g, &r->policy, &gen, &r->err);
+    r->cost.lie_at = lie;
+    r->calls = 0;
+    if (r->status != SUREFOOT_OK) return false;
+    toy_prompt(&r->toy, r->prompt, r->n_prompt);
+    struct sf_guard_run run = {.gen = &gen,
+                               .prompt = r->prompt,
+                               .n_prompt = r->n_prompt,
+                               .n_free = r->n_free,
+                               .stop = r->stop,
+                               .n_stop = r->n_stop,
+                               .n_predict = r->n_predict,
+                               .emit = emit,
+                               .user = r};
+    r->stats = (surefoot_stats){.size = sizeof r->stats};
+    allocs = 0;
+    if (r->no_memory) sf_alloc_hook(refuse);
+    r->status = sf_guard_generate(g, &run, &r->stats, &r->err);
+    sf_alloc_hook(NULL);
+    r->failed_allocs = allocs;
+    sf_guard_close(g);
+    return true;
+}
+
+size_t toy_plain(const struct toy_run *r, char *text, surefoot_finish *finish) {
+    static struct toy t;
+    t = r->toy;
+    struct sf_stops stops;
+    struct sf_stop_state at = {0};
+    struct sf_utf8 u = {0};
+    size_t n = 0, end, len;
+    sf_stops_init(&stops, r->stop, r->n_stop, NULL);
+    t.fail_step = t.fail_sample = t.fail_fork = t.nan_token = -1;
+    toy_prompt(&t, r->prompt, r->n_prompt);
+    *finish = SUREFOOT_FINISH_LENGTH;
+    for (uint32_t i = 0; i < r->n_predict; i++) {
+        int32_t id;
+        sample(&t, 0, &(struct sf_draw){.t = i}, &id, NULL);
+        if (!t.piece[id]) {
+            *finish = SUREFOOT_FINISH_EOS;
+            break;
+        }
+        size_t m = sf_utf8_feed(&u, t.piece[id], strlen(t.piece[id]), text + n);
+        if (sf_stop_feed(&stops, &at, text + n, m, &end, &len)) {
+            *finish = SUREFOOT_FINISH_STOP;
+            return n + end - len;
+        }
+        n += m;
+        if (i + 1 < r->n_predict && t.seq[0].n >= t.n_ctx) {
+            *finish = SUREFOOT_FINISH_CONTEXT;
+            break;
+        }
+        if (i + 1 < r->n_predict) step(&t, &(struct sf_gen_row){0, id}, 1, NULL);
+    }
+    return n + sf_utf8_end(&u, text + n);
+}
+
+size_t toy_prompt_text(const struct toy_run *r, char *text, size_t *n_free) {
+    struct sf_utf8 u = {0};
+    size_t n = 0;
+    *n_free = 0;
+    for (size_t i = 0; i <= r->n_prompt; i++) {
+        if (i == r->n_free) {
+            n += sf_utf8_end(&u, text + n);
+            *n_free = n;
+        }
+        if (i == r->n_prompt) break;
+        const char *p = r->toy.piece[r->prompt[i]];
+        if (p) n += sf_utf8_feed(&u, p, strlen(p), text + n);
+    }
+    return n + sf_utf8_end(&u, text + n);
+}
