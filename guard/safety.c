@@ -44,7 +44,7 @@ bool sf_safe(int64_t spent, int64_t budget) {
 }
 
 double sf_safety_z(const struct sf_safety *s, int64_t budget) {
-    if (s->spent == SF_COST_UNSAFE) return -INFINITY;
+    if (s->spent == SF_COST_UNSAFE) return -(double)INFINITY;
     double left = ((double)budget - (double)s->spent) / SF_COST_UNIT;
     return left / ((double)s->power / (double)SF_POWER_ONE);
 }
