@@ -15,6 +15,14 @@ import gguf_format as gf
 CHUNK = 1 << 22  # weights decoded at a time
 
 
+def halves(x, block):
+    """How near the values of x come to a rounding boundary, in units of a step: the smallest distance."""
+    b = np.abs(x.reshape(len(x), -1, block))
+    amax = b.max(axis=2, keepdims=True)
+    t = b / np.where(amax == 0, 1, amax) * 127
+    return np.abs(t - np.floor(t) - 0.5).min()
+
+
 def round_acts(x, block):
     """(n, k) -> the values an int8 row stands for; scales and products in float32, as specified."""
     b = x.astype(np.float32).reshape(len(x), -1, block)
@@ -43,6 +51,7 @@ class Model:
             self.freq = self.freq / self.file.rows("rope_freqs.weight")[0]
         self.pairs = "adjacent" if a == "llama" else "halves"
         self.out = "output.weight" if "output.weight" in self.file.tensor else "token_embd.weight"
+        self.margin = 0.5  # smallest distance of a rounded activation from a rounding boundary
         self.start()
 
     def start(self):
@@ -57,6 +66,7 @@ class Model:
         shape, kind, _ = self.file.tensor[name]
         block = gf.TYPES[kind][1]
         if self.rounded and block > 1:
+            self.margin = min(self.margin, halves(x, block))
             x = round_acts(x, block)
         if self.cached is not None:
             if name not in self.cached:

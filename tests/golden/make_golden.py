@@ -23,7 +23,11 @@ import gguf_format as gf  # noqa: E402
 import make_shapes as ms  # noqa: E402
 import numpy_forward as nf  # noqa: E402
 
-PROMPT = "the sun set on a red hill; \u00e9t\u00e9 was near"
+PROMPT = "the sun set on a hill; \u00e9t\u00e9"
+# Activations keep at least this far from a rounding boundary while the prompt is read. Q4_1 and Q5_1
+# sum two large parts that nearly cancel, which costs float32 more.
+MARGIN = {"Q4_1": 6e-5, "Q5_1": 6e-5}
+MARGIN_OF_OTHERS = 2e-5
 N_GREEDY = 64
 VOCAB = 320
 
@@ -89,9 +93,9 @@ def encode(text, tokens, scores, kinds):
         word[best[0]:best[0] + 2] = [best[1]]
 
 
-def write(name, path):
+def write(name, path, seed):
     m = MODELS[name]
-    ms.write(path, m, m["kind"], name, m["seed"], vocabulary(m["vocab"]), m["kinds"])
+    ms.write(path, m, m["kind"], name, seed, vocabulary(m["vocab"]), m["kinds"])
 
 
 # ---------------------------------------------------------------- what they must say
@@ -100,22 +104,32 @@ def short(x):
 
 
 def expect(name, path):
+    """Seeds are tried from 1000 times the model's own on, until no activation of the prompt is so
+    near a boundary that float32 could round it the other way: then `first` is exact for block types."""
     m = MODELS[name]
     prompt = encode(PROMPT, *vocabulary(m["vocab"]))
-    run = nf.Model(path, rounded=True)
+    for seed in range(1000 * m["seed"], 1000 * m["seed"] + 1000):
+        write(name, path, seed)
+        run = nf.Model(path, rounded=True)
+        logits = run.step(prompt)[-1]
+        if run.margin >= MARGIN.get(m["kind"], MARGIN_OF_OTHERS):
+            break
+    else:
+        sys.exit("%s: no seed keeps its margin" % name)
+    margin = run.margin
     blocks = any(gf.TYPES[kind][1] > 1 for _, kind, _ in run.file.tensor.values())
-    logits = run.step(prompt)[-1]
     first, greedy, gaps = logits, [], []
     for _ in range(N_GREEDY):
         order = np.argsort(-logits, kind="stable")
         greedy.append(int(order[0]))
         gaps.append(float(logits[order[0]] - logits[order[1]]))
         logits = run.step([greedy[-1]])[0]
-    out = {"name": name, "sha256": hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest(),
+    out = {"name": name, "seed": seed, "sha256": hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest(),
            "family": m["family"], "type": m["kind"], "text": PROMPT, "prompt": prompt, "greedy": greedy,
            "gap": [float("%.3g" % g) for g in gaps], "first": short(first), "last": short(logits)}
     if blocks:
         exact = nf.Model(path).step(prompt)[-1]
+        out["margin"] = float("%.3g" % margin)
         out["exact_diff"] = float("%.3g" % np.abs(exact - first).max())
     out["spread"] = float("%.4g" % first.std())
     return out
@@ -128,13 +142,13 @@ def main(argv):
         folder = pathlib.Path(argv[1])
         folder.mkdir(parents=True, exist_ok=True)
         lines = (HERE / "golden.jsonl").read_text().splitlines()
-        sums = {o["name"]: o["sha256"] for o in map(json.loads, lines)}
+        golden = {o["name"]: o for o in map(json.loads, lines)}
         for name in argv[2:] or MODELS:
             path = folder / (name + ".gguf")
-            if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != sums[name]:
-                write(name, str(path) + ".part")
+            if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != golden[name]["sha256"]:
+                write(name, str(path) + ".part", golden[name]["seed"])
                 os.replace(str(path) + ".part", path)
-            if hashlib.sha256(path.read_bytes()).hexdigest() != sums[name]:
+            if hashlib.sha256(path.read_bytes()).hexdigest() != golden[name]["sha256"]:
                 sys.exit("%s is not the file golden.jsonl speaks of" % path)
         print("%d models in %s" % (len(argv[2:] or MODELS), folder))
     elif argv[:1] == ["expect"]:
@@ -144,7 +158,6 @@ def main(argv):
             lines = []
             for name in MODELS:
                 path = os.path.join(tmp, name + ".gguf")
-                write(name, path)
                 lines.append(json.dumps(expect(name, path), separators=(",", ":")))
                 os.remove(path)
         target.write_text("\n".join(lines) + "\n")
