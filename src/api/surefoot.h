@@ -127,7 +127,8 @@ SUREFOOT_API int surefoot_default_threads(void);
 /* -------------------------------------------------------------------------------- tokenizer */
 
 /* text -> ids. flags below. *n_out is always set to the number of ids the text needs; when cap is
- * too small: E_USAGE, and ids holds the first cap. A text of n bytes needs at most n + 2 ids. */
+ * too small: E_USAGE, and ids holds the first cap. A text of n bytes needs at most n + 2 ids, where
+ * the model's tokenizer normalises it (Qwen) at most 3 n + 2. */
 #define SUREFOOT_TOKENIZE_BOS 1u     /* BOS first, where the model's rule asks for it */
 #define SUREFOOT_TOKENIZE_SPECIAL 2u /* spellings of control tokens become those tokens */
 SUREFOOT_API surefoot_status surefoot_tokenize(const surefoot_model *m, const char *text, size_t n,

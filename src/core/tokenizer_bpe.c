@@ -4,7 +4,8 @@
  *
  * Merges work on ids. A merge whose parts or whole are not in the vocabulary, or whose whole is a
  * special token, can never be applied and is left out; of two merges of the same pair the first
- * counts. Bytes that are not UTF-8 are words of their own, so that every text can be encoded.
+ * counts. Bytes that are not UTF-8 are words of their own, so that every text can be encoded and
+ * comes back; where the vocabulary lacks such a byte, U+FFFD comes back.
  * Where the model's own tokenizer brings text to NFC so do we: there decoding gives NFC text back.
  */
 #include <string.h>
@@ -225,27 +226,54 @@ static surefoot_status to_nfc(struct sf_scratch *s, const char **p, size_t *n,
     return SUREFOOT_OK;
 }
 
-/* Length of the run of valid (or invalid) UTF-8 at p. */
-static size_t run(const char *p, size_t n, bool *valid) {
+/* Length of the character at p, an invalid byte counting as one. */
+static size_t character(const struct sf_tokenizer *t, const char *p, size_t n, bool *valid,
+                        bool *covered) {
+    uint32_t cp;
+    int len = sf_utf8_decode((const unsigned char *)p, n, &cp);
+    *valid = len > 0;
+    if (len == 0) len = 1;
+    *covered = true;
+    for (int i = 0; i < len; i++)
+        if (t->byte_id[(unsigned char)p[i]] < 0) *covered = false;
+    return (size_t)len;
+}
+
+/* Length of the run at p of characters that are valid and have tokens, or of others. */
+static size_t run(const struct sf_tokenizer *t, const char *p, size_t n, bool *plain_run) {
     size_t i = 0;
     while (i < n) {
-        uint32_t cp;
-        int len = sf_utf8_decode((const unsigned char *)p + i, n - i, &cp);
-        if (i == 0) *valid = len > 0;
-        if ((len > 0) != *valid) break;
-        i += len > 0 ? (size_t)len : 1;
+        bool valid, covered;
+        size_t len = character(t, p + i, n - i, &valid, &covered);
+        if (i == 0) *plain_run = valid && covered;
+        if ((valid && covered) != *plain_run) break;
+        i += len;
     }
     return i;
+}
+
+/* Invalid bytes: words as they stand. Many vocabularies lack the bytes that no UTF-8 has: those
+ * become what they are shown as, U+FFFD. */
+static surefoot_status odd(struct job *j, const char *p, size_t n, surefoot_error *err) {
+    for (size_t i = 0, from = 0, len; i <= n; i += len) {
+        bool valid, covered = false;
+        len = i < n ? character(j->t, p + i, n - i, &valid, &covered) : 1;
+        if (covered) continue;
+        if (i > from) SF_TRY(word(j, p + from, i - from, err));
+        if (i < n) SF_TRY(word(j, "\xEF\xBF\xBD", 3, err));
+        from = i + len;
+    }
+    return SUREFOOT_OK;
 }
 
 surefoot_status sf_encode_bpe(const struct sf_tokenizer *t, struct sf_scratch *s, const char *p,
                               size_t n, size_t offset, struct sf_ids *out, surefoot_error *err) {
     for (size_t i = 0, len; i < n; i += len) {
-        bool valid = false;
+        bool ok = false;
         struct job j = {t, s, out, offset + i};
-        len = run(p + i, n - i, &valid);
-        if (!valid) {
-            SF_TRY(word(&j, p + i, len, err));
+        len = run(t, p + i, n - i, &ok);
+        if (!ok) {
+            SF_TRY(odd(&j, p + i, len, err));
             continue;
         }
         const char *q = p + i;
