@@ -13,6 +13,7 @@ if(NOT CMAKE_CROSSCOMPILING AND NOT SUREFOOT_SANITIZE)
   endif()
   surefoot_check(header short ${e2e}/check_header.sh ${CMAKE_SOURCE_DIR}/src/api/surefoot.h ${CMAKE_C_COMPILER} c++)
   surefoot_check(symbols short ${e2e}/check_symbols.sh ${CMAKE_NM} ${CMAKE_BINARY_DIR})
+  surefoot_check(install short ${e2e}/check_install.sh ${CMAKE_BINARY_DIR} ${e2e}/consumer.c ${CMAKE_C_COMPILER} c++)
   surefoot_check(in_source short ${e2e}/check_in_source.sh ${CMAKE_SOURCE_DIR})
 endif()
 
