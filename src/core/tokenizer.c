@@ -110,8 +110,8 @@ static bool looks_like_end(struct sf_str s) {
                                       "<turn|>",
                                       "<|turn_end|>",
                                       "<end_of_utterance>",
-                                      "<\xEF\xBD\x9C"
-                                      "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"};
+                                      ("<\xEF\xBD\x9C"
+                                       "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>")};
     if (s.n < 4 || s.p[0] != '<') return false;
     for (size_t i = 0; i < SF_COUNT(end); i++)
         if (is(s, end[i])) return true;
