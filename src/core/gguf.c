@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#include "arena.h"
 #include "file.h"
 #include "gguf_parts.h"
 #include "types.h"
@@ -385,7 +384,6 @@ static void plan(struct sf_arena *a, struct sf_gguf *g, uint32_t *spare[2]) {
 
 static surefoot_status parse(struct parser *p) {
     struct sf_gguf *g = p->g;
-    struct sf_arena a = {0};
     uint32_t *spare[2];
     if (g->size < 4 || memcmp(g->data, "GGUF", 4) != 0)
         return sf_gguf_refuse(g->data, g->size, p->err);
@@ -396,10 +394,9 @@ static surefoot_status parse(struct parser *p) {
     SF_TRY(need(p, 24, "the header"));
     p->c.at = 8;
     SF_TRY(read_counts(p));
-    plan(&a, g, spare);
-    SF_TRY(sf_arena_reserve(&a, p->err));
-    g->block = a.base;
-    plan(&a, g, spare);
+    plan(&g->arena, g, spare);
+    SF_TRY(sf_arena_reserve(&g->arena, p->err));
+    plan(&g->arena, g, spare);
     SF_TRY(read_kvs(p, spare[0]));
     return read_tensors(p, spare[0], spare[1]);
 }
@@ -414,6 +411,6 @@ surefoot_status sf_gguf_parse(struct sf_gguf *g, const void *data, size_t size,
 }
 
 void sf_gguf_close(struct sf_gguf *g) {
-    sf_free(g->block);
+    sf_arena_free(&g->arena);
     *g = (struct sf_gguf){0};
 }

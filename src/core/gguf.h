@@ -6,7 +6,7 @@
 #ifndef SF_GGUF_H
 #define SF_GGUF_H
 
-#include "base.h"
+#include "arena.h"
 
 enum sf_gguf_type {
     SF_GGUF_U8, SF_GGUF_I8, SF_GGUF_U16, SF_GGUF_I16, SF_GGUF_U32, SF_GGUF_I32, SF_GGUF_F32,
@@ -53,7 +53,7 @@ struct sf_gguf {
     /* Indices of kv and tensor ordered by (length, bytes) of the name: look-up by halving, which no
      * choice of names can make slow. */
     uint32_t *kv_order, *tensor_order;
-    void *block; /* memory behind all of the above; freed by sf_gguf_close */
+    struct sf_arena arena; /* memory behind all of the above; freed by sf_gguf_close */
 };
 
 /* Parses size bytes at data (which must outlive g) in time and memory proportional to size. Tells

@@ -20,4 +20,5 @@ function(surefoot_fuzz name)
   set_tests_properties(fuzz.${name} PROPERTIES LABELS "short;fuzz" TIMEOUT 300)
 endfunction()
 
+surefoot_fuzz(fuzz_gguf)
 surefoot_fuzz(fuzz_quant)

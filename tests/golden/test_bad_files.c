@@ -45,7 +45,7 @@ static surefoot_status parse_copy(const void *data, size_t n, surefoot_error *er
     surefoot_status s = sf_gguf_parse(&g, copy, n, err);
     if (s != SUREFOOT_OK) {
         assert_null(g.kv);
-        assert_null(g.block);
+        assert_null(g.arena.base);
     }
     sf_gguf_close(&g);
     free(copy);
