@@ -18,7 +18,13 @@ if(NOT CMAKE_CROSSCOMPILING AND NOT SUREFOOT_SANITIZE)
 endif()
 
 # The machine code obeys the rules of arithmetic and stays within each object's CPU level.
-if(NOT SUREFOOT_SANITIZE AND NOT arch STREQUAL none AND CMAKE_OBJDUMP)
-  surefoot_check(code short ${CMAKE_SOURCE_DIR}/tests/e2e/check_code.sh ${CMAKE_OBJDUMP}
+# GNU objdump's listing is read; beside clang CMake finds LLVM's, which prints another one.
+if(NOT CMAKE_CROSSCOMPILING)
+  find_program(GNU_OBJDUMP objdump)
+else()
+  set(GNU_OBJDUMP ${CMAKE_OBJDUMP})
+endif()
+if(NOT SUREFOOT_SANITIZE AND NOT arch STREQUAL none AND GNU_OBJDUMP)
+  surefoot_check(code short ${CMAKE_SOURCE_DIR}/tests/e2e/check_code.sh ${GNU_OBJDUMP}
     ${CMAKE_C_COMPILER} $<TARGET_FILE:surefoot_static>)
 endif()
