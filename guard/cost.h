@@ -26,7 +26,14 @@ struct sf_charges {
     bool overflow;
     struct sf_charge c[SF_MAX_CHARGES];
 };
+/* Appends one; amounts of 0 are left out. Full: sets .overflow. */
 void sf_charges_add(struct sf_charges *out, int64_t amount, uint64_t begin, uint64_t end);
+/* a + b for amounts >= 0: saturates at SF_COST_UNSAFE, which stays what it is. */
+static inline int64_t sf_cost_add(int64_t a, int64_t b) {
+    return a > SF_COST_UNSAFE - b ? SF_COST_UNSAFE : a + b;
+}
+/* ceil(amount * weight), weight >= 0 in millionths; unsafe stays unsafe, even at weight 0. */
+int64_t sf_cost_scale(int64_t amount, int64_t weight);
 
 /* One piece of text as the cost model sees it. */
 struct sf_piece {
@@ -41,10 +48,14 @@ struct sf_piece {
 struct sf_cost; /* an open cost model: immutable, shared by all states and threads */
 struct sf_cost_ops {
     const char *kind; /* "lexicon", "sum", ... as written in a policy */
+    /* Reads bytes and boundaries alone: charges are the same however the text is cut between
+     * characters, so that it may be read one character at a time, and without tokens. */
+    bool (*text_only)(const struct sf_cost *m);
     /* state_bytes is fixed after open; states are plain memory: copied by memcpy, no pointers into themselves */
     size_t (*state_bytes)(const struct sf_cost *m);
     void (*begin)(const struct sf_cost *m, void *state);
-    /* Reads one piece, appends charges. Failure of any kind: the caller treats it as unsafe. */
+    /* Reads one piece, appends charges. Failure of any kind: the caller treats it as unsafe.
+     * Charges whose span lies wholly in the prompt are free and need not be reported. */
     surefoot_status (*read)(const struct sf_cost *m, void *state, const struct sf_piece *p,
                             struct sf_charges *out, surefoot_error *err);
     /* The text ends here: last charges. The state may be used once more only for settled. */
