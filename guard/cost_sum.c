@@ -31,7 +31,7 @@ struct mixed {
     size_t state_bytes;
     struct part part[MAX_PARTS];
 };
-struct state { /* then the states of the parts */
+struct state {                         /* then the states of the parts */
     int64_t total[MAX_PARTS], largest; /* max: running totals so far, and the largest */
 };
 
@@ -148,7 +148,8 @@ static size_t coverage(const struct sf_cost *m, char *text, size_t cap) {
         char *at = n < cap ? text + n : NULL;
         int k = snprintf(at, at ? cap - n : 0, "%s%s: ", i ? "\n" : "", x->part[i].name);
         n += k > 0 ? (size_t)k : 0;
-        if (c->ops->coverage) n += c->ops->coverage(c, n < cap ? text + n : NULL, n < cap ? cap - n : 0);
+        if (c->ops->coverage)
+            n += c->ops->coverage(c, n < cap ? text + n : NULL, n < cap ? cap - n : 0);
     }
     return n;
 }
@@ -223,9 +224,7 @@ static surefoot_status open_mixed(struct sf_cost **out, struct sf_policy_section
                                   const struct sf_policy_env *env, bool is_max,
                                   surefoot_error *err) {
 #define OPS(name)                                                                                  \
-    {                                                                                              \
-        name, text_only, state_bytes, begin, read, end, settled, hold_bytes, coverage, close_mixed \
-    }
+    { name, text_only, state_bytes, begin, read, end, settled, hold_bytes, coverage, close_mixed }
     static const struct sf_cost_ops ops[2] = {OPS("sum"), OPS("max")};
 #undef OPS
     struct mixed *x = sf_alloc(sizeof *x);

@@ -20,8 +20,10 @@ static const char *look_alike(uint32_t cp) {
     if (cp < table[0].cp) return NULL;
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
-        if (table[mid].cp <= cp) lo = mid;
-        else hi = mid;
+        if (table[mid].cp <= cp)
+            lo = mid;
+        else
+            hi = mid;
     }
     return table[lo].cp == cp ? table[lo].latin : NULL;
 }
@@ -35,12 +37,11 @@ static bool unspaced(uint32_t cp) {
         {0x1950, 0x19FF}, /* Tai Le, New Tai Lue */
         {0x1A20, 0x1AAF}, /* Tai Tham */
         {0x2E80, 0x2FDF}, /* radicals */
-        {0x3005, 0x3007}, {0x3021, 0x3029}, {0x3038, 0x303C},
-        {0x3041, 0x312F}, /* Hiragana, Katakana, Bopomofo */
-        {0x31A0, 0x4DBF}, {0x4E00, 0x9FFF},
-        {0xA000, 0xA4CF}, /* Yi */
-        {0xA980, 0xA9FF}, /* Javanese, Myanmar */
-        {0xAA60, 0xAADF}, /* Myanmar, Tai Viet */
+        {0x3005, 0x3007}, {0x3021, 0x3029},   {0x3038, 0x303C},
+        {0x3041, 0x312F},                                       /* Hiragana, Katakana, Bopomofo */
+        {0x31A0, 0x4DBF}, {0x4E00, 0x9FFF},   {0xA000, 0xA4CF}, /* Yi */
+        {0xA980, 0xA9FF},                                       /* Javanese, Myanmar */
+        {0xAA60, 0xAADF},                                       /* Myanmar, Tai Viet */
         {0xF900, 0xFAFF}, {0x1AFF0, 0x1B16F}, {0x20000, 0x3FFFF},
     };
     for (size_t i = 0; i < SF_COUNT(range) && cp >= range[i][0]; i++)
@@ -58,43 +59,80 @@ bool sf_fold_joins(uint32_t prev, uint32_t mark) {
 
 const char *sf_fold_alternatives(uint32_t cp) {
     switch (cp) {
-    case '0': return "o";
-    case '1': return "il";
-    case '3': return "e";
-    case '4': return "a";
-    case '5': return "s";
-    case '7': return "t";
-    case '8': return "b";
-    case '9': return "g";
-    case '@': return "a";
-    case '$': return "s";
-    case '!': return "i";
-    case '|': return "il";
-    case '+': return "t";
-    case 0xA2: return "c";   /* cent */
-    case 0xA3: return "l";   /* pound */
-    case 0xA5: return "y";   /* yen */
-    case 0x20AC: return "e"; /* euro */
-    case 0xF0: return "d";   /* eth */
-    case 0xFE: return "p";   /* thorn */
-    case 0x0259: return "ea"; /* schwa */
-    case 0x025B: return "e";
-    case 0x03B3: return "y";  /* gamma */
-    case 0x03B7: return "nh"; /* eta, in lower and upper case, and so on */
-    case 0x03BC: return "mu";
-    case 0x03BD: return "nv";
-    case 0x03C0: return "n";
-    case 0x03C3: return "os";
-    case 0x03C5: return "uy";
-    case 0x03C9: return "w";
-    case 0x0433: return "r"; /* Cyrillic ghe */
-    case 0x0438: return "un";
-    case 0x043F: return "n";
-    case 0x044C: return "b";
-    case 0x0448: return "w";
-    case 0x044F: return "r";
-    case 0x0578: return "n"; /* Armenian vo */
-    default: return "";
+    case '0':
+        return "o";
+    case '1':
+        return "il";
+    case '3':
+        return "e";
+    case '4':
+        return "a";
+    case '5':
+        return "s";
+    case '7':
+        return "t";
+    case '8':
+        return "b";
+    case '9':
+        return "g";
+    case '@':
+        return "a";
+    case '$':
+        return "s";
+    case '!':
+        return "i";
+    case '|':
+        return "il";
+    case '+':
+        return "t";
+    case 0xA2:
+        return "c"; /* cent */
+    case 0xA3:
+        return "l"; /* pound */
+    case 0xA5:
+        return "y"; /* yen */
+    case 0x20AC:
+        return "e"; /* euro */
+    case 0xF0:
+        return "d"; /* eth */
+    case 0xFE:
+        return "p"; /* thorn */
+    case 0x0259:
+        return "ea"; /* schwa */
+    case 0x025B:
+        return "e";
+    case 0x03B3:
+        return "y"; /* gamma */
+    case 0x03B7:
+        return "nh"; /* eta, in lower and upper case, and so on */
+    case 0x03BC:
+        return "mu";
+    case 0x03BD:
+        return "nv";
+    case 0x03C0:
+        return "n";
+    case 0x03C3:
+        return "os";
+    case 0x03C5:
+        return "uy";
+    case 0x03C9:
+        return "w";
+    case 0x0433:
+        return "r"; /* Cyrillic ghe */
+    case 0x0438:
+        return "un";
+    case 0x043F:
+        return "n";
+    case 0x044C:
+        return "b";
+    case 0x0448:
+        return "w";
+    case 0x044F:
+        return "r";
+    case 0x0578:
+        return "n"; /* Armenian vo */
+    default:
+        return "";
     }
 }
 
@@ -153,11 +191,16 @@ static int add(struct sf_fold_char *out, int n, uint32_t cp) {
 
 static int fold_ascii(uint32_t cp, struct sf_fold_char *out) {
     *out = (struct sf_fold_char){cp, SF_FOLD_GAP};
-    if (cp >= 'a' && cp <= 'z') out->kind = SF_FOLD_LETTER;
-    else if (cp >= 'A' && cp <= 'Z') *out = (struct sf_fold_char){cp + 32, SF_FOLD_LETTER};
-    else if (cp >= '0' && cp <= '9') out->kind = SF_FOLD_DIGIT;
-    else if (cp == '_') out->kind = SF_FOLD_UNDERSCORE;
-    else if (cp == 0x7F || (cp < 0x20 && !(cp >= 0x09 && cp <= 0x0D))) return 0;
+    if (cp >= 'a' && cp <= 'z')
+        out->kind = SF_FOLD_LETTER;
+    else if (cp >= 'A' && cp <= 'Z')
+        *out = (struct sf_fold_char){cp + 32, SF_FOLD_LETTER};
+    else if (cp >= '0' && cp <= '9')
+        out->kind = SF_FOLD_DIGIT;
+    else if (cp == '_')
+        out->kind = SF_FOLD_UNDERSCORE;
+    else if (cp == 0x7F || (cp < 0x20 && !(cp >= 0x09 && cp <= 0x0D)))
+        return 0;
     return 1;
 }
 
@@ -174,8 +217,8 @@ int sf_fold(uint32_t cp, struct sf_fold_char out[SF_FOLD_MAX]) {
     for (utf8proc_ssize_t i = 0; i < k; i++) {
         struct sf_fold_char c;
         if (!classify((uint32_t)part[i], &c)) continue;
-        utf8proc_ssize_t m = utf8proc_decompose_char(part[i], low, SF_FOLD_MAX,
-                                                     flat | UTF8PROC_CASEFOLD, &bound);
+        utf8proc_ssize_t m =
+            utf8proc_decompose_char(part[i], low, SF_FOLD_MAX, flat | UTF8PROC_CASEFOLD, &bound);
         if (m < 1 || m > SF_FOLD_MAX) low[0] = part[i], m = 1;
         for (utf8proc_ssize_t j = 0; j < m; j++) n = add(out, n, (uint32_t)low[j]);
     }

@@ -54,9 +54,9 @@ struct folding {
     uint32_t *out;
     size_t n;
     enum last last;
-    bool gap;         /* a gap is due before the next character */
-    bool symbols;     /* something visible other than space was left out */
-    uint32_t prev;    /* last folded character that was kept */
+    bool gap;      /* a gap is due before the next character */
+    bool symbols;  /* something visible other than space was left out */
+    uint32_t prev; /* last folded character that was kept */
     size_t n_letters;
 };
 
@@ -83,8 +83,8 @@ static void put_folded(struct folding *f, const struct sf_fold_char *c) {
                         c->cp == '\'' || c->cp == 0x2019);
         break;
     default:
-        put(f, c->cp, c->kind == SF_FOLD_LETTER || c->kind == SF_FOLD_DIGIT ||
-                          c->kind == SF_FOLD_UNDERSCORE);
+        put(f, c->cp,
+            c->kind == SF_FOLD_LETTER || c->kind == SF_FOLD_DIGIT || c->kind == SF_FOLD_UNDERSCORE);
     }
 }
 
@@ -305,8 +305,10 @@ static surefoot_status make_trie(struct sf_lexicon *x, struct builder *b) {
     sf_free(node);
     for (uint32_t c = x->first[0]; c < x->first[1]; c++) {
         x->root_child[x->label[c]] = c;
-        if (x->label[c] == SF_LABEL_GAP) x->gap_node = c;
-        else x->has_unspaced = true;
+        if (x->label[c] == SF_LABEL_GAP)
+            x->gap_node = c;
+        else
+            x->has_unspaced = true;
     }
     if (x->gap_node)
         for (uint32_t c = x->first[x->gap_node]; c < x->first[x->gap_node + 1]; c++)
@@ -321,8 +323,10 @@ uint16_t sf_lexicon_label(const struct sf_lexicon *x, uint32_t cp) {
     size_t lo = 0, hi = x->n_wide;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (x->wide[mid] < cp) lo = mid + 1;
-        else hi = mid;
+        if (x->wide[mid] < cp)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo < x->n_wide && x->wide[lo] == cp ? x->wide_label[lo] : SF_LABEL_NONE;
 }
@@ -334,8 +338,10 @@ uint32_t sf_lexicon_child(const struct sf_lexicon *x, uint32_t node, uint16_t la
     uint32_t lo = x->first[node], end = x->first[node + 1], hi = end;
     while (hi - lo > 4) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (x->label[mid] <= label) lo = mid;
-        else hi = mid;
+        if (x->label[mid] <= label)
+            lo = mid;
+        else
+            hi = mid;
     }
     for (; lo < hi; lo++)
         if (x->label[lo] == label) return lo;

@@ -16,19 +16,19 @@
 #include "lexicon.h"
 
 enum { /* flags of a thread */
-    IN_WORD = 1,
-    SPELLED = 2,   /* reads single letters with gaps between them as one word       */
-    TAIL = 4,      /* underscores behind the word: emphasis, if nothing else follows */
-    UNSPACED = 8,  /* the last symbol is a letter of a script without spaces        */
-    SYMBOL = 16,   /* the last symbol is no letter but was read as one              */
-    DIGIT = 32,    /* the last symbol is a digit as such                            */
-    DECODED = 64   /* some character stood encoded in the text                      */
+       IN_WORD = 1,
+       SPELLED = 2,  /* reads single letters with gaps between them as one word       */
+       TAIL = 4,     /* underscores behind the word: emphasis, if nothing else follows */
+       UNSPACED = 8, /* the last symbol is a letter of a script without spaces        */
+       SYMBOL = 16,  /* the last symbol is no letter but was read as one              */
+       DIGIT = 32,   /* the last symbol is a digit as such                            */
+       DECODED = 64  /* some character stood encoded in the text                      */
 };
 enum { /* what the lane's last character was */
-    PREV_GAP,
-    PREV_EDGE, /* underscores behind a gap: a word may still begin */
-    PREV_WORD,
-    PREV_UNSPACED
+       PREV_GAP,
+       PREV_EDGE, /* underscores behind a gap: a word may still begin */
+       PREV_WORD,
+       PREV_UNSPACED
 };
 enum { MAX_SPELL_GAP = 8, MIN_SPELLED = 3, MIN_SPELLED_UNSPACED = 2 };
 
@@ -52,9 +52,9 @@ static void start(struct build *b, const struct sf_step *s) {
 static void emit(const struct sf_step *s, int64_t amount, uint64_t begin, uint64_t end) {
     struct sf_sink *k = s->sink;
     if (k->mute) return;
-    if (k->charges) sf_charges_add(k->charges, amount, begin, end);
-    else if (amount != SF_COST_UNSAFE &&
-             __builtin_add_overflow(k->sum, amount, &k->sum))
+    if (k->charges)
+        sf_charges_add(k->charges, amount, begin, end);
+    else if (amount != SF_COST_UNSAFE && __builtin_add_overflow(k->sum, amount, &k->sum))
         k->sum = amount;
 }
 
@@ -142,8 +142,10 @@ static void border(struct build *b, struct sf_lane *lane, int kind) {
     b->n = 0;
     for (int i = 0; i < lane->n; i++) {
         const struct sf_thread *t = &lane->t[i];
-        if ((t->flags & IN_WORD) && (t->flags & UNSPACED) == kind) boundary(b, t);
-        else push(b, t);
+        if ((t->flags & IN_WORD) && (t->flags & UNSPACED) == kind)
+            boundary(b, t);
+        else
+            push(b, t);
     }
     memcpy(lane->t, b->t, (size_t)b->n * sizeof *b->t);
     lane->n = (uint8_t)b->n;
@@ -183,8 +185,10 @@ static void read_letter(struct build *b, const struct sf_thread *t, const struct
     struct sf_thread n = *t;
     bool spelled = t->flags & SPELLED, digit = c->kind == SF_FOLD_DIGIT;
     if (!(spelled && digit) && advance(b, &n, sf_lexicon_label(b->x, c->cp))) {
-        if (digit) n.flags |= DIGIT;
-        else n.letters = up(n.letters, 200);
+        if (digit)
+            n.flags |= DIGIT;
+        else
+            n.letters = up(n.letters, 200);
         arrive(b, &n, spelled);
     }
     if (b->x->label[t->node] == SF_LABEL_STAR) return;
@@ -293,7 +297,8 @@ static void on_gap(struct build *b, struct sf_lane *lane, const struct sf_fold_c
     b->joins = joins_unspaced(c);
     for (int i = 0; i < lane->n; i++) {
         struct sf_thread t = lane->t[i];
-        if (*guesses && !(t.flags & (TAIL | UNSPACED)) && !((t.flags & SPELLED) && (t.flags & IN_WORD)))
+        if (*guesses && !(t.flags & (TAIL | UNSPACED)) &&
+            !((t.flags & SPELLED) && (t.flags & IN_WORD)))
             read_symbol(b, &t, guesses);
         if (t.flags & IN_WORD) {
             boundary(b, &t);
@@ -362,11 +367,21 @@ void sf_lane_read(struct sf_lane *lane, const struct sf_step *s, const struct sf
         lane->prev_cp = one.cp;
         switch (one.kind) {
         case SF_FOLD_LETTER:
-        case SF_FOLD_DIGIT: on_letter(&b, lane, &one); break;
-        case SF_FOLD_UNDERSCORE: on_underscore(&b, lane, &one); break;
-        case SF_FOLD_UNSPACED: on_unspaced(&b, lane, &one); break;
-        case SF_FOLD_SYMBOL: on_symbol(&b, lane, &one); break;
-        default: on_gap(&b, lane, &one); break;
+        case SF_FOLD_DIGIT:
+            on_letter(&b, lane, &one);
+            break;
+        case SF_FOLD_UNDERSCORE:
+            on_underscore(&b, lane, &one);
+            break;
+        case SF_FOLD_UNSPACED:
+            on_unspaced(&b, lane, &one);
+            break;
+        case SF_FOLD_SYMBOL:
+            on_symbol(&b, lane, &one);
+            break;
+        default:
+            on_gap(&b, lane, &one);
+            break;
         }
         if (lane->prev == PREV_GAP) lane->prev_cp = 0;
         take(lane, &b);

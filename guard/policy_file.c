@@ -81,15 +81,16 @@ static bool open_section(struct reader *r, const char *p, size_t n) {
                                           "'[%.*s]': a section name has letters, digits, . _ -",
                                           (int)sf_min(len, MAX_NAME), p + 1));
     if (len == 0 || len > MAX_NAME)
-        return stop(r, sf_policy_fail(r->err, r->line, "a section name has 1 to %d bytes", MAX_NAME));
+        return stop(r,
+                    sf_policy_fail(r->err, r->line, "a section name has 1 to %d bytes", MAX_NAME));
     char *name = keep_string(r, p + 1, len);
     const struct sf_policy_section *old = find_section(r->section, r->n_section, name);
     if (old)
         return stop(r, sf_policy_fail(r->err, r->line, "section [%s] again: first in line %d", name,
                                       old->line));
     if (r->n_section == SF_POLICY_MAX_SECTIONS)
-        return stop(r, sf_policy_fail(r->err, r->line, "more than %d sections",
-                                      SF_POLICY_MAX_SECTIONS));
+        return stop(
+            r, sf_policy_fail(r->err, r->line, "more than %d sections", SF_POLICY_MAX_SECTIONS));
     r->section[r->n_section++] =
         (struct sf_policy_section){.name = name, .line = r->line, .key = r->key + r->n_key};
     return true;
@@ -138,8 +139,8 @@ static int take_key(void *user, const char *section, const char *name, const cha
     struct reader *r = user;
     if (r->status != SUREFOOT_OK) return 1;
     if (r->n_section == 0)
-        return stop(r, sf_policy_fail(r->err, r->line, "'%.40s' stands before the first section",
-                                      name));
+        return stop(
+            r, sf_policy_fail(r->err, r->line, "'%.40s' stands before the first section", name));
     struct sf_policy_section *s = &r->section[r->n_section - 1];
     for (size_t i = 0; i < s->n_key; i++)
         if (strcmp(s->key[i].key, name) == 0)
@@ -181,7 +182,8 @@ surefoot_status sf_policy_path(char **out, const struct sf_policy_env *env, cons
     size_t n = strlen(value);
     const char *why = NULL;
     if (n == 0) why = "a file name is missing";
-    if (n > 0 && value[0] == '/') why = "an absolute path is refused: name it relative to the policy";
+    if (n > 0 && value[0] == '/')
+        why = "an absolute path is refused: name it relative to the policy";
     for (const char *p = value; *p && !why; p++) {
         bool first = p == value || p[-1] == '/';
         if (first && p[0] == '.' && p[1] == '.' && (p[2] == '/' || p[2] == 0))
@@ -193,8 +195,10 @@ surefoot_status sf_policy_path(char **out, const struct sf_policy_env *env, cons
     size_t d = strlen(env->dir);
     char *path = sf_alloc(d + n + 2);
     if (!path) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for a file name");
-    if (d > 0) snprintf(path, d + n + 2, "%s%s%s", env->dir, env->dir[d - 1] == '/' ? "" : "/", value);
-    else memcpy(path, value, n + 1);
+    if (d > 0)
+        snprintf(path, d + n + 2, "%s%s%s", env->dir, env->dir[d - 1] == '/' ? "" : "/", value);
+    else
+        memcpy(path, value, n + 1);
     *out = path;
     return SUREFOOT_OK;
 }
@@ -252,7 +256,7 @@ static surefoot_status build(struct surefoot_policy *p, struct sf_policy_env *en
     struct sf_policy_section *guard = find_section(env->section, env->n_section, "guard"),
                              *cost = find_section(env->section, env->n_section, "cost"),
                              *reward = find_section(env->section, env->n_section, "reward"),
-                             none = {.name = (char *)(uintptr_t) "reward", .opened = true};
+                             none = {.name = (char *)(uintptr_t) "reward"};
     int line = guard ? guard->line : 0, fallback_line = line;
     sf_policy_defaults(p);
     SF_TRY(read_guard(p, guard, &line, &fallback_line, err));

@@ -20,7 +20,8 @@ static bool is_digit(char c) {
 }
 
 /* Digits from p on, appended to d; zeros wait in *zeros until a digit follows them. */
-static const char *read_digits(const char *p, struct decimal *d, int *n, int *zeros, bool fraction) {
+static const char *read_digits(const char *p, struct decimal *d, int *n, int *zeros,
+                               bool fraction) {
     for (; is_digit(*p); p++) {
         if (fraction) d->exponent--;
         if (*p == '0') {

@@ -8,14 +8,6 @@
 
 #include "mutant.h"
 
-void sf_charges_add(struct sf_charges *out, int64_t amount, uint64_t begin, uint64_t end) {
-    if (out->n >= SF_MAX_CHARGES) {
-        out->overflow = true;
-        return;
-    }
-    out->c[out->n++] = (struct sf_charge){amount, begin, end};
-}
-
 void sf_state_copy(const struct sf_reader *r, struct sf_state *to, const struct sf_state *from) {
     memcpy(to->cost, from->cost, r->cost_bytes);
     if (r->reward_bytes) memcpy(to->reward, from->reward, r->reward_bytes);

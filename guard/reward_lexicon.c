@@ -56,7 +56,7 @@ static void close_lexicon(struct sf_reward *m) {
 
 surefoot_status sf_reward_lexicon_open(struct sf_reward **out, struct sf_policy_section *s,
                                        const struct sf_policy_env *env, surefoot_error *err) {
-    static const struct sf_reward_ops ops = {"lexicon", state_bytes, begin, read,
+    static const struct sf_reward_ops ops = {"lexicon", state_bytes, begin,        read,
                                              value,     false,       close_lexicon};
     struct lexicon_reward *m = sf_alloc(sizeof *m);
     if (!m) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for a reward model");

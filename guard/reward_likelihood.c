@@ -48,7 +48,7 @@ surefoot_status sf_reward_likelihood_open(struct sf_reward **out, struct sf_poli
                                           const struct sf_policy_env *env, surefoot_error *err) {
     SF_UNUSED(s);
     SF_UNUSED(env);
-    static const struct sf_reward_ops ops = {"likelihood", state_bytes, begin, read,
+    static const struct sf_reward_ops ops = {"likelihood", state_bytes, begin,           read,
                                              value,        true,        close_likelihood};
     struct sf_reward *r = sf_alloc(sizeof *r);
     if (!r) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for a reward model");

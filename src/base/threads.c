@@ -67,7 +67,7 @@ void sf_barrier(struct sf_member *me) {
         /* Spin briefly, then give the core away: with more threads than cores a pure spin would
          * stall for a scheduler slice at every barrier. */
         for (int spin = 0; atomic_load_explicit(&t->phase, memory_order_acquire) != next; spin++) {
-            if (spin < 4000)
+            if (spin < 400)
                 relax();
             else
                 sched_yield();

@@ -18,11 +18,11 @@ ALLOWED = {  # layer -> layers, or single headers of a layer
     # The guard knows a generator, never a transformer; gguf.h only to load a critic, file.h only
     # to read policies and lexicons.
     "guard": {"guard", "base", "generator.h", "sampler_draw.h", "gguf.h", "file.h"},
-    "api": {"api", "core", "guard", "base", "kernels.h", "cpu.h"},
+    "api": {"io", "api", "core", "guard", "base", "kernels.h", "cpu.h"},
     "cli": {"cli"}}
 # Commands that are tools look inside the library; the others speak through surefoot.h alone.
 TOOLS = {"cmd_inspect.c", "cmd_quantize.c", "cmd_convert.c", "cmd_render.c", "cmd_logits.c",
-         "cmd_guard_train.c", "cmd_guard_eval.c", "cmd_guard_check.c"}
+         "cmd_guard_train.c", "cmd_guard_eval.c", "cmd_guard_check.c", "cmd_tokenize.c"}
 TOOL_LAYERS = {"core", "quant", "guard", "io", "base"}
 PUBLIC = "surefoot.h"
 LIBRARIES = {  # header -> layers that may use it

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * cli_table.c - the tables behind the command: commands, and every option with the commands that
+ * know it. Parser, help and suggestions all read these.
+ */
+#include <stddef.h>
+
+#include "cli.h"
+
+const struct sf_command sf_commands[SF_CMD_COUNT] = {
+#define SF_COMMAND(id, name, group, fn, summary, examples) {name, group, fn, summary, examples},
+#include "commands.def"
+#undef SF_COMMAND
+};
+
+const char *const sf_cli_levels[] = {"generic", "avx2",    "avxvnni", "avx512vnni",
+                                     "neon",    "dotprod", "i8mm"};
+const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
+
+#define BIT(id) (UINT64_C(1) << SF_CMD_##id)
+#define ALL     (~UINT64_C(0))
+#define MODEL                                                                                      \
+    (BIT(run) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(guard_check) |       \
+     BIT(guard_budget))
+#define ENGINE (BIT(run) | BIT(logits) | BIT(bench) | BIT(guard_budget))
+#define KV     (ENGINE | BIT(inspect))
+#define TEXT   (BIT(run) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
+#define GUARD  (BIT(run) | BIT(bench) | BIT(guard_check) | BIT(guard_budget))
+#define JSON                                                                                       \
+    (BIT(run) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(doctor) |            \
+     BIT(guard_check) | BIT(guard_budget))
+#define AT(field) offsetof(struct sf_cli, field)
+#define I32       2147483647.0
+
+/* clang-format off */
+const struct sf_option sf_options[] = {
+    /* ---- what goes in */
+    {"-m, --model", "FILE", SF_OPT_STR, AT(model), 0, 0, MODEL, "the GGUF file"},
+    {"-p, --prompt", "TEXT", SF_OPT_STR, AT(prompt), 0, 0, TEXT, "the text"},
+    {"-f, --file", "FILE", SF_OPT_STR, AT(file), 0, 0, TEXT,
+     "the text from a file, byte for byte (- is stdin; stdin is also read when neither -p nor -f is given)"},
+    {"--after", "TEXT", SF_OPT_STR, AT(after), 0, 0, BIT(guard_check),
+     "the prompt that the text answers: read first, free of charge"},
+    {"-sys, --system-prompt, --system", "TEXT", SF_OPT_STR, AT(system), 0, 0, BIT(run), "a system message before the prompt"},
+    {"--chat-template", "NAME", SF_OPT_STR, AT(chat_template), 0, 0, BIT(run),
+     "chatml, llama2 or llama3 instead of the model's own"},
+    {"--raw", NULL, SF_OPT_FLAG, AT(raw), 0, 0, BIT(run), "no chat template: the text is continued as it is"},
+    {"--echo", NULL, SF_OPT_FLAG, AT(echo), 0, 0, BIT(run), "print the prompt first"},
+    {"--ids", NULL, SF_OPT_FLAG, AT(bare_ids), 0, 0, BIT(tokenize), "a bare JSON array of ids"},
+    {"--ids", "[LIST]", SF_OPT_IDS, AT(ids), 0, 0, BIT(guard_check),
+     "the text is token ids: a list, or an object with prompt_ids and ids as run --json prints it (needs -m)"},
+    {"--jsonl", NULL, SF_OPT_FLAG, AT(jsonl), 0, 0, BIT(tokenize) | BIT(guard_check),
+     "stdin holds one JSON object a line, and so does the output"},
+    {"--decode", NULL, SF_OPT_FLAG, AT(decode), 0, 0, BIT(tokenize), "ids to text"},
+    {"--no-bos", NULL, SF_OPT_FLAG, AT(no_bos), 0, 0, BIT(tokenize), "no BOS, whatever the model's rule"},
+    {"--special", NULL, SF_OPT_FLAG, AT(special), 0, 0, BIT(tokenize),
+     "spellings of special tokens in the text become those tokens (--decode: they are spelled out)"},
+    /* ---- sampling */
+    {"-n, --predict, --n-predict", "N", SF_OPT_INT, AT(predict), -1, I32, BIT(run),
+     "most new tokens (default 256; -1: until the context is full)"},
+    {"--temp, --temperature", "F", SF_OPT_REAL, AT(temp), 0, 1e6, BIT(run), "temperature; 0 takes the likeliest token (default 0.8)"},
+    {"--top-k", "N", SF_OPT_INT, AT(top_k), 0, I32, BIT(run), "keep the N likeliest; 0: off (default 40)"},
+    {"--top-p", "F", SF_OPT_REAL, AT(top_p), 0, 1, BIT(run), "keep the likeliest up to this mass; 1: off (default 0.95)"},
+    {"--min-p", "F", SF_OPT_REAL, AT(min_p), 0, 1, BIT(run), "drop what is less likely than F times the best; 0: off (default 0.05)"},
+    {"--repeat-penalty", "F", SF_OPT_REAL, AT(repeat_penalty), 0, 1e6, BIT(run), "divide the logits of recent tokens; 1: off (default)"},
+    {"--presence-penalty", "F", SF_OPT_REAL, AT(presence_penalty), -1e6, 1e6, BIT(run), "subtract once for a recent token (default 0)"},
+    {"--frequency-penalty", "F", SF_OPT_REAL, AT(frequency_penalty), -1e6, 1e6, BIT(run), "subtract for each time it came (default 0)"},
+    {"--repeat-last-n", "N", SF_OPT_INT, AT(repeat_last_n), -1, I32, BIT(run), "tokens the penalties look back (default 64; -1: all)"},
+    {"--samplers", "ORDER", SF_OPT_STR, AT(samplers), 0, 0, BIT(run),
+     "the chain (default \"penalties;top_k;top_p;min_p;temperature\")"},
+    {"-l, --logit-bias", "ID+F", SF_OPT_LIST, AT(logit_bias), 0, 0, BIT(run),
+     "add to a token's logit: 15+1.5, 15-2, 15=-inf; may be repeated"},
+    {"--stop, -r, --reverse-prompt", "TEXT", SF_OPT_LIST, AT(stop), 0, 0, BIT(run), "end before this text; may be repeated"},
+    {"--logprobs", "N", SF_OPT_INT, AT(logprobs), 0, 20, BIT(run),
+     "with --json: log-probabilities of the tokens and N alternatives"},
+    /* ---- the guard */
+    {"--guard", "POLICY", SF_OPT_STR, AT(guard), 0, 0, GUARD, "a policy file, or off: nothing checks the text"},
+    {"--guard-set", "KEY=VALUE", SF_OPT_LIST, AT(guard_set), 0, 0, GUARD,
+     "one key of the policy's [guard] section, e.g. candidates=4; may be repeated"},
+    {"--strict", NULL, SF_OPT_FLAG, AT(strict), 0, 0, BIT(run), "exit 7 if the guard fell back or cut the answer"},
+    {"--coverage", NULL, SF_OPT_FLAG, AT(coverage), 0, 0, BIT(guard_check), "list what the policy cannot read"},
+    {"--deadline-ms", "MS", SF_OPT_INT, AT(deadline_ms), 1, I32, BIT(guard_budget), "which N and d deliver at least this often (needs -m)"},
+    /* ---- logits, bench */
+    {"-k, --top", "N", SF_OPT_INT, AT(top), 0, 1000, BIT(logits), "the N largest logits of each position (default 10)"},
+    {"--full", NULL, SF_OPT_FLAG, AT(full), 0, 0, BIT(logits), "all logits, in 9 significant digits"},
+    {"-p, --n-prompt", "LIST", SF_OPT_STR, AT(prompt_list), 0, 0, BIT(bench), "prompt lengths (default 512; 0: none)"},
+    {"-n, --n-gen", "LIST", SF_OPT_STR, AT(gen_list), 0, 0, BIT(bench), "tokens to generate (default 128; 0: none)"},
+    {"-t, --threads", "LIST", SF_OPT_STR, AT(thread_list), 0, 0, BIT(bench), "thread counts: 1,2 or 1-4 or 2-8+2"},
+    {"-d, --n-depth", "LIST", SF_OPT_STR, AT(depth_list), 0, 0, BIT(bench), "tokens of context before (default 0)"},
+    {"-npl, --n-parallel", "LIST", SF_OPT_STR, AT(seq_list), 0, 0, BIT(bench), "sequences generated together (default 1)"},
+    {"-r, --repetitions", "N", SF_OPT_INT, AT(reps), 1, 1000, BIT(bench), "repetitions (default 5)"},
+    {"-o, --output", "FORMAT", SF_OPT_STR, AT(format), 0, 0, BIT(bench), "md, csv, json or jsonl (default md)"},
+    /* ---- the engine */
+    {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, 256, ENGINE & ~BIT(bench), "threads (default: the physical performance cores)"},
+    {"-c, --ctx-size", "N", SF_OPT_INT, AT(ctx), 0, 4294967295.0, KV, "context in tokens (default: the model's, at most 4096)"},
+    {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, BIT(run) | BIT(logits) | BIT(bench), "rows in one pass"},
+    {"-ctk, --cache-type-k", "TYPE", SF_OPT_STR, AT(type_k), 0, 0, KV, "f16 or f32 keys (default f16)"},
+    {"-ctv, --cache-type-v", "TYPE", SF_OPT_STR, AT(type_v), 0, 0, KV, "f16 or f32 values (default f16)"},
+    {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, ENGINE, "try even if the estimate does not fit in memory"},
+    {"-s, --seed", "S", SF_OPT_SEED, AT(seed), 0, 0, BIT(run) | BIT(bench), "the same seed gives the same text (default 0; -1: drawn)"},
+    /* ---- for every command */
+    {"--json", NULL, SF_OPT_FLAG, AT(json), 0, 0, JSON, "one JSON object per result"},
+    {"-q, --quiet", NULL, SF_OPT_FLAG, AT(quiet), 0, 0, ALL, "no notes and no statistics"},
+    {"-v, --verbose", NULL, SF_OPT_FLAG, AT(verbose), 0, 0, ALL, "more about what is done"},
+    {"-h, --help", NULL, SF_OPT_FLAG, AT(help), 0, 0, ALL, "this help"},
+    {"--version", NULL, SF_OPT_FLAG, AT(version), 0, 0, ALL, "version, compiler, kernel levels, guard budget"},
+    /* ---- habits from other runtimes: accepted, no effect */
+    {"-ngl, --gpu-layers, --n-gpu-layers", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
+    {"-mg, --main-gpu", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
+    {"-sm, --split-mode", "M", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
+    {"-ts, --tensor-split", "T", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
+    {"-dev, --device", "D", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
+    {"-ub, --ubatch-size", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
+    {"-tb, --threads-batch", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
+    {"-lm, --load-mode", "MODE", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
+    {"-fa, --flash-attn", "on|off", SF_OPT_IGNORE_MAYBE, 0, 0, 0, ALL, NULL},
+    {"-nkvo, --no-kv-offload", NULL, SF_OPT_IGNORE0, 0, 0, 0, ALL, NULL},
+    {"--mlock", NULL, SF_OPT_IGNORE0, 0, 0, 0, ALL, NULL},
+    {"--no-mmap", NULL, SF_OPT_IGNORE0, 0, 0, 0, ALL, NULL},
+    {"--mmap", NULL, SF_OPT_IGNORE0, 0, 0, 0, ALL, NULL},
+    {"--no-warmup", NULL, SF_OPT_IGNORE0, 0, 0, 0, ALL, NULL},
+    {"-no-cnv, -nocnv, --no-conversation", NULL, SF_OPT_IGNORE0, 0, 0, 0, BIT(run), NULL},
+    {"-st, --single-turn", NULL, SF_OPT_IGNORE0, 0, 0, 0, BIT(run), NULL},
+    {"--no-display-prompt", NULL, SF_OPT_IGNORE0, 0, 0, 0, BIT(run), NULL},
+};
+/* clang-format on */
+const size_t sf_n_options = sizeof sf_options / sizeof sf_options[0];

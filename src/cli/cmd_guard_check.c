@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_guard_check.c - reads a text as the guard would and reports every prefix: charges, what is
+ * spent, how far the text is settled. With --ids it audits what a guarded run delivered. Exit 7:
+ * some prefix exceeded the budget.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "cli.h"
+#include "policy.h"
+
+struct report {
+    const struct sf_cli *cli;
+    int64_t budget;
+    uint64_t bytes; /* of the answer so far */
+    bool json;
+    size_t n; /* prefixes printed */
+};
+
+static double units(int64_t millionths) {
+    return millionths == INT64_MAX ? (double)INFINITY : 1e-6 * (double)millionths;
+}
+
+/* "1.5", or "unsafe" for a cost that no budget covers */
+static const char *amount(char out[32], int64_t millionths) {
+    if (millionths == INT64_MAX)
+        snprintf(out, 32, "unsafe");
+    else
+        snprintf(out, 32, "%.6g", 1e-6 * (double)millionths);
+    return out;
+}
+
+/* -------------------------------------------------------------------------------------- text */
+
+static void text_prefix(struct report *r, const char *piece, size_t n, int64_t spent,
+                        uint64_t settled, const surefoot_charge *charges, size_t n_charges) {
+    char a[32];
+    bool over = spent > r->budget;
+    r->bytes += n;
+    if (!r->n++) sf_outf("%8s %8s %10s  %-6s  piece, charges\n", "bytes", "settled", "spent", "");
+    sf_outf("%8" PRIu64 " %8" PRIu64 " %10s  %-6s  ", r->bytes, settled, amount(a, spent),
+            over ? "UNSAFE" : "safe");
+    sf_out_json_str(piece, n);
+    for (size_t i = 0; i < n_charges; i++)
+        sf_outf("  %s for bytes %" PRIu64 "-%" PRIu64, amount(a, charges[i].amount),
+                charges[i].begin, charges[i].end);
+    sf_out_str("\n");
+}
+
+static void json_prefix(struct report *r, const char *piece, size_t n, int64_t spent,
+                        uint64_t settled, const surefoot_charge *charges, size_t n_charges) {
+    r->bytes += n;
+    sf_outf("%s{\"bytes\":%" PRIu64 ",\"piece\":", r->n++ ? "," : "", r->bytes);
+    sf_out_json_str(piece, n);
+    sf_out_str(",\"spent\":");
+    sf_out_json_real(units(spent), 15);
+    sf_outf(",\"settled\":%" PRIu64 ",\"safe\":%s,\"charges\":[", settled,
+            spent > r->budget ? "false" : "true");
+    for (size_t i = 0; i < n_charges; i++) {
+        sf_outf("%s{\"token\":%" PRIu64 ",\"begin\":%" PRIu64 ",\"end\":%" PRIu64 ",\"amount\":",
+                i ? "," : "", charges[i].token, charges[i].begin, charges[i].end);
+        sf_out_json_real(units(charges[i].amount), 15);
+        sf_out_str(",\"spent\":");
+        sf_out_json_real(units(charges[i].spent), 15);
+        sf_out_str("}");
+    }
+    sf_out_str("]}");
+}
+
+static void on_prefix(void *user, const char *piece, size_t n, int64_t spent, uint64_t settled,
+                      const surefoot_charge *charges, size_t n_charges) {
+    struct report *r = user;
+    if (r->json)
+        json_prefix(r, piece, n, spent, settled, charges, n_charges);
+    else
+        text_prefix(r, piece, n, spent, settled, charges, n_charges);
+}
+
+/* ------------------------------------------------------------------------------------- checks */
+
+struct text { /* what is checked: text, or ids where ids is not NULL */
+    const char *prompt, *text;
+    size_t n_prompt, n_text;
+    const int32_t *ids;
+    size_t n_ids;
+};
+
+/* 0 safe, 7 unsafe, or another exit status after a line. */
+static int check(const struct sf_cli *c, const surefoot_policy *p, const surefoot_model *m,
+                 const struct text *t) {
+    surefoot_policy_info info = {.size = sizeof info};
+    surefoot_verdict v = {0};
+    surefoot_error err = {0};
+    surefoot_policy_describe(p, &info);
+    struct report r = {.cli = c, .json = c->json || c->jsonl};
+    r.budget = p->budget;
+    if (r.json) sf_out_str("{\"prefixes\":[");
+    surefoot_status s = surefoot_check(p, m, t->prompt, t->n_prompt, t->text, t->n_text, t->ids,
+                                       t->n_ids, on_prefix, &r, &v, &err);
+    if (s != SUREFOOT_OK) {
+        if (r.json) {
+            sf_out_str("],\"error\":");
+            sf_out_json_str(err.text, strlen(err.text));
+            sf_out_str("}\n");
+        }
+        return sf_cli_status(s, &err);
+    }
+    char a[32], b[32];
+    if (r.json) {
+        sf_outf("],\"safe\":%s,\"spent\":", v.safe ? "true" : "false");
+        sf_out_json_real(units(v.spent), 15);
+        sf_out_str(",\"budget\":");
+        sf_out_json_real(units(v.budget), 15);
+        sf_out_str(",\"z\":");
+        sf_out_json_real(v.z, 9);
+        sf_outf(",\"settled\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n", v.settled, v.bytes);
+    } else {
+        sf_outf("%s: spent %s of %s, z %.6g, settled %" PRIu64 " of %" PRIu64 " bytes\n",
+                v.safe ? "safe" : "UNSAFE", amount(a, v.spent), amount(b, v.budget), v.z, v.settled,
+                v.bytes);
+    }
+    return v.safe ? 0 : 7;
+}
+
+/* ids of a JSON array in malloc'ed memory */
+static int json_ids(const json_t *a, const char *what, int32_t **ids, size_t *n) {
+    *n = json_array_size(a);
+    *ids = malloc((*n + 1) * sizeof **ids);
+    if (!*ids) return sf_cli_fail(4, "no memory for the ids");
+    for (size_t i = 0; i < *n; i++) {
+        json_t *e = json_array_get(a, i);
+        json_int_t id = json_integer_value(e);
+        if (!json_is_integer(e) || id < 0 || id > INT32_MAX)
+            return sf_cli_fail(3, "%s[%zu] is no token id", what, i);
+        (*ids)[i] = (int32_t)id;
+    }
+    return 0;
+}
+
+static int detokenized(const surefoot_model *m, const int32_t *ids, size_t n, char **out,
+                       size_t *n_out) {
+    surefoot_error err = {0};
+    surefoot_detokenize(m, ids, n, NULL, 0, n_out, NULL);
+    *out = malloc(*n_out + 1);
+    if (!*out) return sf_cli_fail(4, "no memory for a text");
+    return sf_cli_status(surefoot_detokenize(m, ids, n, *out, *n_out, n_out, &err), &err);
+}
+
+/* One JSON object: "text" or "ids", and "prompt" or "prompt_ids" before it. */
+static int check_object(const struct sf_cli *c, const surefoot_policy *p, const surefoot_model *m,
+                        const json_t *o) {
+    struct text t = {.prompt = c->after ? c->after : ""};
+    t.n_prompt = strlen(t.prompt);
+    json_t *v, *ids = json_object_get(o, "ids"), *text = json_object_get(o, "text");
+    int32_t *id_list[2] = {NULL, NULL};
+    char *prompt_text = NULL;
+    size_t n = 0;
+    int code = 0;
+    bool by_ids = c->ids && json_is_array(ids);
+    if ((v = json_object_get(o, "prompt")) && json_is_string(v)) {
+        t.prompt = json_string_value(v);
+        t.n_prompt = json_string_length(v);
+    }
+    if (by_ids) {
+        code = json_ids(ids, "ids", &id_list[0], &n);
+        t.ids = id_list[0];
+        t.n_ids = n;
+        v = json_object_get(o, "prompt_ids");
+        if (!code && json_is_array(v)) {
+            code = json_ids(v, "prompt_ids", &id_list[1], &n);
+            if (!code) code = detokenized(m, id_list[1], n, &prompt_text, &t.n_prompt);
+            if (!code) t.prompt = prompt_text;
+        }
+    } else if (!c->ids && json_is_string(text)) {
+        t.text = json_string_value(text);
+        t.n_text = json_string_length(text);
+    } else {
+        code = sf_cli_fail(3, "the object has no %s", c->ids ? "array \"ids\"" : "string \"text\"");
+    }
+    if (!code) code = check(c, p, m, &t);
+    free(prompt_text);
+    free(id_list[0]);
+    free(id_list[1]);
+    return code;
+}
+
+static int check_lines(const struct sf_cli *c, const surefoot_policy *p, const surefoot_model *m,
+                       const char *text, size_t n) {
+    size_t number = 1;
+    int worst = 0;
+    for (const char *at = text, *end = text + n; at < end; number++) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (!stop) stop = end;
+        if (stop > at) {
+            json_error_t je;
+            json_t *o =
+                json_loadb(at, (size_t)(stop - at), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
+            int code = o ? check_object(c, p, m, o)
+                         : sf_cli_fail(3, "line %zu: not a JSON object: %s", number, je.text);
+            json_decref(o);
+            if (code && code != 7) return code;
+            if (code) worst = code;
+            if (sf_cli_interrupted()) return 130;
+        }
+        at = stop + 1;
+    }
+    return worst;
+}
+
+static int check_input(const struct sf_cli *c, const surefoot_policy *p, const surefoot_model *m,
+                       const char *text, size_t n) {
+    struct text t = {.prompt = c->after ? c->after : "", .text = text, .n_text = n};
+    t.n_prompt = strlen(t.prompt);
+    if (c->jsonl) return check_lines(c, p, m, text, n);
+    if (!c->ids) return check(c, p, m, &t);
+    size_t blank = strspn(text, " \t\r\n");
+    if (text[blank] == '{') {
+        json_error_t je;
+        json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
+        if (!o) return sf_cli_fail(3, "not a JSON object: line %d: %s", je.line, je.text);
+        int code = check_object(c, p, m, o);
+        json_decref(o);
+        return code;
+    }
+    int32_t *ids;
+    int code = sf_cli_ids(text, n, &ids, &t.n_ids);
+    if (code) return code;
+    t.ids = ids;
+    t.text = NULL;
+    t.n_text = 0;
+    code = check(c, p, m, &t);
+    free(ids);
+    return code;
+}
+
+/* ------------------------------------------------------------------------------------ policy */
+
+static int put_coverage(const struct sf_cli *c, const surefoot_policy *p) {
+    char text[8192];
+    size_t n = p->cost->ops->coverage ? p->cost->ops->coverage(p->cost, text, sizeof text) : 0;
+    if (n > sizeof text) n = sizeof text;
+    if (c->json) {
+        sf_out_str("{\"cost\":");
+        sf_out_json_str(p->cost_text, strlen(p->cost_text));
+        sf_out_str(",\"coverage\":");
+        sf_out_json_str(text, n);
+        sf_out_str("}\n");
+    } else if (n) {
+        sf_out_text(c, text, n);
+        if (text[n - 1] != '\n') sf_out_str("\n");
+    } else {
+        sf_outf("%s says nothing about what it cannot read\n", p->cost_text);
+    }
+    return 0;
+}
+
+static void put_policy(const struct sf_cli *c, const surefoot_policy *p) {
+    surefoot_policy_info i = {.size = sizeof i};
+    surefoot_policy_describe(p, &i);
+    sf_outf("%s is a good policy: %s, budget %g, gamma %g, N %d, K %d, d %d, M %d, cost %s, "
+            "reward %s\n",
+            c->guard, i.mode == SUREFOOT_GUARD_FULL ? "full" : "lazy", i.budget, i.gamma,
+            i.candidates, i.keep, i.block, i.retries, i.cost, i.reward);
+}
+
+static int with_policy(struct sf_cli *c, const surefoot_policy *p) {
+    surefoot_model *m = NULL;
+    char *text = NULL;
+    size_t n = 0;
+    int code = 0;
+    if (c->coverage) return put_coverage(c, p);
+    bool given = c->prompt || c->file || (c->ids && *c->ids);
+    if (!given && isatty(STDIN_FILENO)) { /* the policy alone */
+        put_policy(c, p);
+        return 0;
+    }
+    if (c->ids && !c->model) return sf_cli_fail(2, "--ids needs the vocabulary: -m FILE");
+    if (c->ids && *c->ids) {
+        n = strlen(c->ids);
+        text = malloc(n + 1);
+        if (!text) return sf_cli_fail(4, "no memory for the ids");
+        memcpy(text, c->ids, n + 1);
+    } else {
+        code = sf_cli_text(c, &text, &n);
+    }
+    if (!code && c->model) code = sf_cli_open_model(c, &m);
+    if (!code) code = check_input(c, p, m, text, n);
+    free(text);
+    surefoot_model_close(m);
+    return code;
+}
+
+int sf_cmd_guard_check(struct sf_cli *c) {
+    surefoot_policy *p = NULL;
+    if (!c->guard || !strcmp(c->guard, "off"))
+        return sf_cli_fail(2, "guard check needs a policy: --guard POLICY.ini (none is built in)");
+    int code = sf_cli_open_policy(c, &p);
+    if (code) return code;
+    code = with_policy(c, p);
+    surefoot_policy_close(p);
+    return code;
+}
