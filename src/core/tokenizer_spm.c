@@ -66,10 +66,7 @@ surefoot_status sf_spm_open(struct sf_tokenizer *t, const struct sf_gguf *g, sur
 static surefoot_status put_bytes(const struct sf_tokenizer *t, const char *p, size_t n, bool *unk,
                                  size_t offset, struct sf_ids *out, surefoot_error *err) {
     bool all = true;
-    if (n == 3 && memcmp(p, SPACE, 3) == 0 && t->byte_id[' '] >= 0) {
-        p = " ";
-        n = 1;
-    }
+    if (n == 3 && memcmp(p, SPACE, 3) == 0) p = " ", n = 1; /* as one byte, not as three */
     for (size_t i = 0; i < n; i++) all = all && t->byte_id[(unsigned char)p[i]] >= 0;
     if (all) {
         for (size_t i = 0; i < n; i++) sf_ids_put(out, t->byte_id[(unsigned char)p[i]]);
