@@ -32,15 +32,22 @@ SF_INLINE __m256i sf_first(size_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n),
                               _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-/* The first n numbers at p, then +0; nothing past them is touched. n >= 8: eight. */
+/* The first n numbers at p, then +0; nothing past them is touched. n >= 8: eight. By way of a small
+ * buffer: masked moves would do, but emulators read past the mask. */
 SF_INLINE __m256 sf_load_some(const float *p, size_t n) {
-    return n >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, sf_first(n));
+    if (n >= 8) return _mm256_loadu_ps(p);
+    float v[8] = {0};
+    memcpy(v, p, n * sizeof *p);
+    return _mm256_loadu_ps(v);
 }
 SF_INLINE void sf_store_some(float *p, __m256 x, size_t n) {
-    if (n >= 8)
+    if (n >= 8) {
         _mm256_storeu_ps(p, x);
-    else
-        _mm256_maskstore_ps(p, sf_first(n), x);
+        return;
+    }
+    float v[8];
+    _mm256_storeu_ps(v, x);
+    memcpy(p, v, n * sizeof *p);
 }
 
 /* Eight halves, widened exactly. */

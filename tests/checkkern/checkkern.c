@@ -5,10 +5,11 @@
  * changed is called with the same hostile inputs as the reference (arch/ref) and compared by bits.
  *
  *   checkkern [--isa LEVEL] [--kernel TEXT] [--seed N] [--repeat N] [--quick]
- *             [--best LEVEL] [--list] [--bench] [--json] [--selftest]
+ *             [--best LEVEL] [--list] [--bench] [--json] [--selftest] [--golden FILE] [--hashes]
  *
  * --isa: only that level; exit 77 if this CPU lacks it.  --best: the level chosen by itself must be
- * this one.  --kernel: only names containing TEXT.  Exit: 0 all equal, 1 not, 2 wrong use.
+ * this one.  --golden: outputs of the reference and of every level, hashed, are those of FILE (lines
+ * "op_what hash"; --hashes prints them), whoever compiled this.  --kernel: only names containing TEXT.  Exit: 0 all equal, 1 not, 2 wrong use.
  */
 #define _GNU_SOURCE
 #include "checkkern.h"
@@ -19,10 +20,10 @@
 #include "cpu.h"
 
 static struct options {
-    const char *isa, *kernel, *best;
+    const char *isa, *kernel, *best, *golden;
     uint64_t seed;
     int repeat;
-    bool quick, list, bench, json, selftest;
+    bool quick, list, bench, json, selftest, hashes;
 } opt = {.repeat = 1};
 
 int ck_slots(struct ck_slot slots[CK_MAX_SLOTS]) {
@@ -110,7 +111,10 @@ static void bench_slot(const struct ck_slot *s, const char *suffix, const struct
 
 static void check_slot(const struct ck_slot *s, struct ck *c) {
     for (int r = 0; r < opt.repeat; r++) {
-        c->rng = c->seed + (uint64_t)r * 0x51ED270B; /* the same whatever else is run */
+        c->seed = opt.seed + (uint64_t)r;
+        c->hashing = true;
+        c->plain = false;
+        c->hash = 0;
         memset(&c->spread, 0, sizeof c->spread);
         c->cases = 0;
         c->printed = 0;
@@ -216,6 +220,62 @@ static int run(void) {
     return fails ? 1 : 0;
 }
 
+/* Hash of all outputs of a slot for fixed inputs. */
+static uint64_t hash_of(const struct ck_slot *s, const struct sf_kernels *ref,
+                        const struct sf_kernels *got, const char *level, size_t *fails) {
+    struct ck c = {.ref = ref, .got = got, .suffix = level, .quick = true, .seed = 2026};
+    c.hashing = true;
+    ck_slot_name(c.name, s, NULL, got, level);
+    s->check(&c, s->arg);
+    *fails += c.fails;
+    return c.hash;
+}
+
+static int golden(void) {
+    struct ck_slot slots[CK_MAX_SLOTS];
+    const int n = ck_slots(slots);
+    struct sf_cpuid id;
+    sf_cpuid_read(&id);
+    struct sf_kernels ref, got;
+    sf_kernels_ref(&ref);
+    size_t fails = 0, compared = 0;
+    uint64_t want[CK_MAX_SLOTS] = {0};
+    FILE *f = opt.golden ? fopen(opt.golden, "r") : NULL;
+    char name[96], key[sizeof slots[0].op + sizeof slots[0].what];
+    unsigned long long hash;
+    if (opt.golden && !f) {
+        perror(opt.golden);
+        return 1;
+    }
+    while (f && fscanf(f, "%95s %llx", name, &hash) == 2)
+        for (int i = 0; i < n; i++) {
+            snprintf(key, sizeof key, "%.23s_%.23s", slots[i].op, slots[i].what);
+            if (strcmp(key, name) == 0) want[i] = hash;
+        }
+    if (f) fclose(f);
+    for (int level = 0; sf_isa_name(level); level++) {
+        if (sf_kernels_init(&got, sf_cpu_flags(&id), sf_isa_name(level), NULL) != SUREFOOT_OK)
+            continue;
+        for (int i = 0; i < n; i++) {
+            hash = hash_of(&slots[i], &ref, &got, sf_isa_name(level), &fails);
+            if (!opt.golden) {
+                printf("%s_%s %016llx\n", slots[i].op, slots[i].what, hash);
+                continue;
+            }
+            compared++;
+            if (hash == want[i]) continue;
+            fails++;
+            printf("FAIL %s_%s at %s: %016llx, expected %016llx (slots with exp: also if SLEEF is "
+                   "another version)\n",
+                   slots[i].op, slots[i].what, sf_isa_name(level), hash,
+                   (unsigned long long)want[i]);
+        }
+        if (!opt.golden) break;
+    }
+    if (opt.golden) printf("%zu hashes compared, %zu failures\n", compared, fails);
+    return fails || (opt.golden && compared == 0) ? 1 : 0;
+}
+
 /* The value of --name or --name=value; NULL if argv[*i] is another option. */
 static const char *value(char **argv, int *i, const char *name) {
     size_t n = strlen(name);
@@ -235,12 +295,16 @@ int main(int argc, char **argv) {
             opt.kernel = v;
         else if ((v = value(argv, &i, "--best")))
             opt.best = v;
+        else if ((v = value(argv, &i, "--golden")))
+            opt.golden = v;
         else if ((v = value(argv, &i, "--seed")))
             opt.seed = strtoull(v, NULL, 0);
         else if ((v = value(argv, &i, "--repeat")))
             opt.repeat = atoi(v);
         else if (strcmp(argv[i], "--quick") == 0)
             opt.quick = true;
+        else if (strcmp(argv[i], "--hashes") == 0)
+            opt.hashes = true;
         else if (strcmp(argv[i], "--list") == 0)
             opt.list = true;
         else if (strcmp(argv[i], "--bench") == 0)
@@ -255,11 +319,12 @@ int main(int argc, char **argv) {
             fprintf(stderr,
                     "checkkern: unknown option %s\n"
                     "options: --isa L --kernel TEXT --seed N --repeat N --quick --best L --list "
-                    "--bench --json --selftest --verbose\n",
+                    "--bench --json --selftest --golden FILE --hashes --verbose\n",
                     argv[i]);
             return 2;
         }
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    return opt.selftest ? ck_selftest(opt.seed, verbose) : run();
+    if (opt.selftest) return ck_selftest(opt.seed, verbose);
+    return opt.golden || opt.hashes ? golden() : run();
 }

@@ -33,6 +33,9 @@ struct ck {
     uint64_t seed, rng;
     bool quiet; /* self-test: failures are wanted                          */
     bool quick; /* fewer cases (emulators, sanitizers)                     */
+    bool plain;            /* inputs of ordinary values only (shapes tried once)                 */
+    bool hashing;          /* ck_same adds what the kernel gave to hash (on unless switched off) */
+    uint64_t hash;         /* of all outputs: the same on every level, compiler and machine      */
     size_t cases, fails, printed;
     struct ck_spread spread;
 };
@@ -65,7 +68,10 @@ void *ck_area(struct ck *c, int i, size_t bytes, size_t elem, size_t align);
 void ck_seal(int i);
 /* Canaries and seals of all areas in use; reports. */
 bool ck_intact(struct ck *c);
-/* Forgets all areas (a new case begins). */
+/* Adds bytes to the hash of outputs. */
+void ck_hash(struct ck *c, const void *bytes, size_t n);
+/* A new case begins: areas are forgotten, random numbers start from seed and case number, so that
+ * inputs do not depend on how many the kernels' layouts took before. */
 void ck_begin(struct ck *c);
 
 /* --- random and hostile values */
@@ -101,7 +107,7 @@ typedef void (*ck_fn)(const struct sf_kernels *k, void *args);
 /* Runs fn under signal handlers; reports a signal as a failure and returns false. */
 bool ck_call(struct ck *c, ck_fn fn, const struct sf_kernels *k, void *args);
 void ck_fail(struct ck *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Bits of n floats equal (two NaN are equal); records the spread. what: appended to the message. */
+/* Bits of n floats equal (two NaN are equal); records spread and hash. what: appended to the message. */
 bool ck_same(struct ck *c, const float *ref, const float *got, size_t n, const char *what);
 /* Nanoseconds of one call, the best of several rounds. */
 double ck_time(ck_fn fn, const struct sf_kernels *k, void *args);

@@ -58,7 +58,10 @@ static void one_case(struct ck *c, enum sf_type t, size_t rows, size_t k, size_t
     a.y = got;
     a.w = in_layout(c, c->got, t, file, rows, k, A_PACKED);
     if (!ck_call(c, call, c->got, &a)) return;
-    if (!ck_same(c, ref, got, n * ldy, what) || !ck_intact(c)) return;
+    c->hashing = true;
+    bool same = ck_same(c, ref, got, n * ldy, what);
+    c->hashing = false; /* what follows depends on the layout */
+    if (!same || !ck_intact(c)) return;
 
     /* Any split over rows gives the same, and leaves other rows alone. */
     size_t step = (size_t)c->got->mm[t].rows, units = (rows + step - 1) / step;
@@ -100,14 +103,14 @@ static void check(struct ck *c, int arg) {
     size_t per_size = c->quick ? 3 : q->block == 256 ? 12 : 24;
     for (size_t i = 0; i < sizes; i++) {
         size_t k = q->block == 1 ? plain[i] : blocks[i] * q->block;
-        for (size_t j = 0; j < per_size; j++)
-            one_case(c, t, 1 + ck_below(c, 33), k, 1 + ck_below(c, 9));
+        for (size_t j = 0; j < per_size; j++) one_case(c, t, 1 + j * 7 % 33, k, 1 + (i + j) % 9);
     }
     for (size_t rows = 1; rows <= 33; rows++) /* every tail of rows */
-        one_case(c, t, rows, q->block == 1 ? 20 : q->block, 1 + ck_below(c, 5));
+        one_case(c, t, rows, q->block == 1 ? 20 : q->block, 1 + rows % 5);
     for (size_t n = 1; n <= (c->quick ? 9 : 33); n++) /* every tail of tokens */
         one_case(c, t, 17, q->block == 1 ? 20 : q->block, n);
     /* shapes of real models */
+    c->plain = true;
     one_case(c, t, 2048, q->block == 256 ? 2048 : 896, 1);
     if (!c->quick) {
         one_case(c, t, 896, q->block == 256 ? 4864 : 896, 2);
