@@ -259,6 +259,22 @@ static void hostile_encode(void **state) {
     }
 }
 
+/* Blocks too small to scale are zero, with the same bytes on every machine. */
+static void tiny_encode(void **state) {
+    SF_UNUSED(state);
+    const float tiny[] = {0, FLT_TRUE_MIN, -FLT_TRUE_MIN, 1e-40f, -3e-39f};
+    for (size_t k = 0; k < SF_COUNT(tiny); k++) {
+        float x[32];
+        unsigned char b[34];
+        for (int i = 0; i < 32; i++) x[i] = i % 2 ? tiny[k] : 0;
+        sf_qtypes[SF_T_Q8_0].encode(b, x, 1);
+        for (int i = 0; i < 34; i++) assert_int_equal(b[i], 0);
+        sf_qtypes[SF_T_Q4_0].encode(b, x, 1);
+        assert_true(b[0] == 0 && (b[1] & 0x7F) == 0);
+        for (int i = 2; i < 18; i++) assert_int_equal(b[i], 0x88);
+    }
+}
+
 /* ---------------------------------------------------------------- finite */
 
 static void finite_numbers(enum sf_type t, size_t n) {
@@ -310,9 +326,11 @@ static void finite(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table),          cmocka_unit_test(vectors), cmocka_unit_test(halves),
-        cmocka_unit_test(half_midpoints), cmocka_unit_test(bfloats), cmocka_unit_test(round_trip),
-        cmocka_unit_test(hostile_encode), cmocka_unit_test(finite),
+        cmocka_unit_test(table),          cmocka_unit_test(vectors),
+        cmocka_unit_test(halves),         cmocka_unit_test(half_midpoints),
+        cmocka_unit_test(bfloats),        cmocka_unit_test(round_trip),
+        cmocka_unit_test(hostile_encode), cmocka_unit_test(tiny_encode),
+        cmocka_unit_test(finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

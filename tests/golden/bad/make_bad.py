@@ -206,6 +206,8 @@ def tensors():
     yield "dim_zero", one("t", [8, 0], T_F32, 0), "dimension 1 of tensor 't' is 0", 45
     yield ("dims_overflow", one("t", [1 << 32, 1 << 32, 1 << 32], T_F32, 0),
            "4294967296 x 4294967296 x 4294967296 x 1 is larger than any file", 24)
+    yield ("values_overflow", one("t", [1 << 40, 1 << 30], 9999, 0),
+           "1099511627776 x 1073741824 x 1 x 1 is larger than any file", 24)
     yield "bytes_overflow", one("t", [1 << 62], T_F32, 0), "4611686018427387904 x 1 x 1 x 1 is larger", 24
     yield "rows_not_blocks", one("t", [33], T_Q8_0, 0), "rows of 33 values, not a multiple of Q8_0's 32", 24
     yield "entry_cut", header(1, 0) + entry("t", [8, 1, 1], T_F32, 0)[:-9], "a tensor's entry at byte 37 needs 36 bytes, 27 are left", 37
