@@ -64,3 +64,13 @@ if(arch STREQUAL x86 AND QEMU_X86_64 AND NOT SUREFOOT_SANITIZE AND NOT CMAKE_CRO
   surefoot_checkkern_cpu(old_cpu_golden Nehalem ${ck_golden})
   surefoot_checkkern_cpu(no_fma Haswell,-fma,-bmi1,-bmi2 --best avx2 --seed 1 --quick)
 endif()
+
+# 64-bit ARM under the emulator: boards without and with the dot product, and everything there is.
+# The A72 run is the full one: there base NEON owns every slot.
+# --best: the level chosen by itself on that CPU, so that a silent fall back to a lower one fails.
+if(CMAKE_CROSSCOMPILING AND arch STREQUAL arm)
+  surefoot_checkkern(cortex-a53 cortex-a53 --best neon --seed 2 --quick)
+  surefoot_checkkern(cortex-a72 cortex-a72 --best neon --seed 3)
+  surefoot_checkkern(cortex-a76 cortex-a76 --best dotprod --seed 4 --quick)
+  surefoot_checkkern(max max --best dotprod --seed 5 --quick)
+endif()
