@@ -76,7 +76,7 @@ struct sf_kernels {
                                     const void *k_page, size_t head_dim, float scale);
     /* One tile of one head, online softmax: n (1..64) scores in s become weights exp(s - m').
      * m' = max(*m, max s); returns corr = exp(*m - m') (0 when *m is -INFINITY);
-     * *l = *l * corr + sum16(weights); *m = m'.  exp is SLEEF cinz. */
+     * *l = *l * corr + sum16(weights); *m = m', +0 where it would be -0.  exp is SLEEF cinz. */
     float (*attn_softmax)(float *s, size_t n, float *m, float *l);
     /* acc[h][d] = acc[h][d]*corr[h]  (skip the multiply when corr == NULL), then += p[h][i] * V[i][d]
      * for i = 0..n-1 in order. acc: row h at acc + h*lda; p: row h at p + h*ldp. n <= 16. */
