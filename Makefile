@@ -4,8 +4,10 @@
 PRESET ?= release
 BUILD  := build/$(PRESET)
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
-export PROMPT ?= Once upon a time
-export MODEL GUARD CTEST_OUTPUT_ON_FAILURE = 1
+PROMPT ?= Once upon a time
+GUARD  ?= models/household.ini
+export MODEL GUARD PROMPT
+export CTEST_OUTPUT_ON_FAILURE := 1
 
 .PHONY: help deps deps-cross build run test bench format install cross
 help: ## this list
@@ -22,12 +24,12 @@ build: ## configure and build build/PRESET/surefoot
 	@cmake --preset $(PRESET) -DSUREFOOT_TESTS=OFF
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
-run: ## text from a model: make run MODEL=FILE.gguf [GUARD=POLICY.ini|off] [PROMPT='...'] [ARGS='...']
+run: ## text from a model: make run MODEL=FILE.gguf [GUARD=POLICY.ini] [PROMPT='...'] [ARGS='...']
 	@if [ -z "$$MODEL" ]; then \
-	    echo "make run needs a model: make run MODEL=FILE.gguf [GUARD=POLICY.ini, or GUARD=off for text without a guard]." >&2; exit 2; fi
+	    echo "make run needs a model: make run MODEL=FILE.gguf [GUARD=POLICY.ini] (GUARD=off: text that nothing checks)." >&2; exit 2; fi
 	@if [ ! -r "$$MODEL" ]; then echo "make run: cannot read MODEL '$$MODEL'." >&2; exit 2; fi
 	@$(MAKE) --no-print-directory build >&2
-	@$(BUILD)/surefoot run -m "$$MODEL" $(if $(GUARD),--guard "$$GUARD") -p "$$PROMPT" $(ARGS)
+	@$(BUILD)/surefoot run -m "$$MODEL" --guard "$$GUARD" -p "$$PROMPT" $(ARGS)
 
 test: ## build everything and run the tests
 	@tools/deps.sh run test
@@ -38,7 +40,7 @@ test: ## build everything and run the tests
 bench: ## tokens per second: make bench MODEL=FILE.gguf [GUARD=POLICY.ini] [ARGS='...']
 	@if [ ! -r "$$MODEL" ]; then echo "make bench needs a model: make bench MODEL=FILE.gguf [GUARD=POLICY.ini]." >&2; exit 2; fi
 	@$(MAKE) --no-print-directory build >&2
-	@$(BUILD)/surefoot bench -m "$$MODEL" $(if $(GUARD),--guard "$$GUARD") $(ARGS)
+	@$(BUILD)/surefoot bench -m "$$MODEL" --guard "$$GUARD" $(ARGS)
 
 format: ## clang-format every .c file
 	@find . -path ./build -prune -o -name '*.c' -exec clang-format -i {} +
