@@ -20,6 +20,7 @@ enum { GAP = 0x110000, STAR };
 struct phrase {
     const uint32_t *cp; /* in the pool */
     uint32_t n;
+    bool for_letters; /* written with symbols that stand for letters */
     int64_t weight;
 };
 struct builder {
@@ -54,9 +55,10 @@ struct folding {
     uint32_t *out;
     size_t n;
     enum last last;
-    bool gap;      /* a gap is due before the next character */
-    bool symbols;  /* something visible other than space was left out */
-    uint32_t prev; /* last folded character that was kept */
+    bool gap;         /* a gap is due before the next character */
+    bool for_letters; /* a symbol was read as a letter */
+    bool symbols;     /* something visible other than space was left out */
+    uint32_t prev;    /* last folded character that was kept */
     size_t n_letters;
 };
 
@@ -126,6 +128,7 @@ static surefoot_status fold_phrase(struct folding *f, const char *p, const char 
         }
         if (cp < 0x80 && stands_for_letter((char)cp, before, p, end)) {
             put(f, (unsigned char)*sf_fold_alternatives(cp), true);
+            f->for_letters = true;
             before = true;
             continue;
         }
@@ -186,6 +189,7 @@ static surefoot_status read_line(struct builder *b, const char *p, const char *e
     SF_TRY(fold_phrase(&f, p, phrase_end, line));
     phrase->cp = f.out;
     phrase->n = (uint32_t)f.n;
+    phrase->for_letters = f.for_letters;
     b->n_pool += f.n;
     b->n_phrase++;
     return SUREFOOT_OK;
@@ -270,7 +274,8 @@ static void expand(struct sf_lexicon *x, const struct builder *b, struct range *
         int64_t w = b->phrase[i].weight;
         bool larger = llabs(w) > llabs(x->weight[v]);
         if (!x->is_end[v] || larger) x->weight[v] = w;
-        x->is_end[v] = 1;
+        if (x->is_end[v] != SF_END_SYMBOLS)
+            x->is_end[v] = b->phrase[i].for_letters ? SF_END_SYMBOLS : SF_END;
     }
     x->first[v] = x->n_nodes;
     while (i < node[v].hi) {

@@ -27,6 +27,7 @@
 #define SF_LEXICON_MAX_PHRASE 64         /* symbols of a phrase in the trie, gaps included */
 
 enum { SF_LABEL_GAP = 0, SF_LABEL_STAR = 1, SF_LABEL_FIRST = 2, SF_LABEL_NONE = 0xFFFF };
+enum { SF_END = 1, SF_END_SYMBOLS = 2 /* a phrase written with symbols for letters: "a$$" */ };
 
 struct sf_lexicon {
     /* Nodes in breadth-first order: the children of v are first[v] .. first[v+1]-1, by label. */
@@ -34,7 +35,7 @@ struct sf_lexicon {
     uint32_t *first;  /* (n_nodes + 1) */
     uint16_t *label;  /* (n_nodes): of the edge that leads here */
     int64_t *weight;  /* (n_nodes): millionths, of the phrase that ends here */
-    uint8_t *is_end;  /* (n_nodes) */
+    uint8_t *is_end;  /* (n_nodes): 0 or one of SF_END */
     /* Folded character -> label. */
     uint16_t ascii[128];
     uint32_t n_wide;

@@ -17,12 +17,13 @@
 
 enum { /* flags of a thread */
        IN_WORD = 1,
-       SPELLED = 2,  /* reads single letters with gaps between them as one word       */
-       TAIL = 4,     /* underscores behind the word: emphasis, if nothing else follows */
-       UNSPACED = 8, /* the last symbol is a letter of a script without spaces        */
-       SYMBOL = 16,  /* the last symbol is no letter but was read as one              */
-       DIGIT = 32,   /* the last symbol is a digit as such                            */
-       DECODED = 64  /* some character stood encoded in the text                      */
+       SPELLED = 2,     /* reads single letters with gaps between them as one word       */
+       TAIL = 4,        /* underscores behind the word: emphasis, if nothing else follows */
+       UNSPACED = 8,    /* the last symbol is a letter of a script without spaces        */
+       SYMBOL = 16,     /* the last symbol is no letter but was read as one              */
+       DIGIT = 32,      /* the last symbol is a digit as such                            */
+       DECODED = 64,    /* some character stood encoded in the text                      */
+       FROM_DIGIT = 128 /* some digit was read as a letter                             */
 };
 enum { /* what the lane's last character was */
        PREV_GAP,
@@ -81,7 +82,10 @@ static void push(struct build *b, const struct sf_thread *t) {
 /* A phrase ends at t's node. */
 static void found(struct build *b, const struct sf_thread *t) {
     const struct sf_step *s = b->s;
-    if (t->guesses > 0 && (t->letters < 2 || t->letters < t->guesses)) return;
+    /* Guesses need as many letters beside them, or the phrase was itself written with symbols. */
+    bool weak = t->guesses > 0 && (t->letters < 2 || t->letters < t->guesses);
+    bool as_written = b->x->is_end[t->node] == SF_END_SYMBOLS && !(t->flags & FROM_DIGIT);
+    if (weak && !as_written) return;
     if (t->letters + t->guesses < s->min_letters) return;
     if (s->need_decoded && !(t->flags & DECODED)) return;
     emit(s, b->x->weight[t->node], t->begin, t->begin + t->length);
@@ -106,7 +110,7 @@ static void spell(struct build *b, const struct sf_thread *t) {
     bool single = (t->flags & UNSPACED) || (t->run == 1 && !(t->flags & (DIGIT | TAIL)));
     if (!b->s->guess || !single || ((t->flags & UNSPACED) && !b->joins)) return;
     struct sf_thread j = *t;
-    j.flags = (uint8_t)((t->flags & (DECODED | UNSPACED)) | SPELLED);
+    j.flags = (uint8_t)((t->flags & (DECODED | FROM_DIGIT | UNSPACED)) | SPELLED);
     j.run = 1;
     j.gap = 0;
     push(b, &j);
@@ -116,7 +120,7 @@ static void spell(struct build *b, const struct sf_thread *t) {
 static void boundary(struct build *b, const struct sf_thread *t) {
     uint32_t gap = sf_lexicon_child(b->x, t->node, SF_LABEL_GAP);
     struct sf_thread n = *t;
-    n.flags = t->flags & DECODED;
+    n.flags = t->flags & (DECODED | FROM_DIGIT);
     n.node = gap;
     n.run = 0;
     if (!(t->flags & SPELLED)) {
@@ -196,6 +200,7 @@ static void read_letter(struct build *b, const struct sf_thread *t, const struct
         n = *t;
         if (!advance(b, &n, sf_lexicon_label(b->x, (unsigned char)*guesses))) continue;
         n.guesses = up(n.guesses, 200);
+        if (digit) n.flags |= FROM_DIGIT;
         arrive(b, &n, spelled);
     }
 }
