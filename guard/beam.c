@@ -28,7 +28,7 @@ bool sf_path_same(const struct sf_path *a, const struct sf_path *b) {
 
 /* True when a ranks strictly before b; ties are settled by the caller's index order. */
 static bool better(double a, double b) {
-    if (isnan(a)) return false;
+    if (isnan(a)) return SF_MUTANT(13, false, true);
     return isnan(b) || a > b;
 }
 
@@ -92,7 +92,7 @@ void sf_tally_penalties(struct sf_tally *t, double beta) {
     t->n_penalty = t->n;
     for (int i = 0; i < t->n; i++) {
         double share = (double)t->g[i] / (double)t->failed;
-        float amount = (float)(beta * (share < 1 ? share : 1));
+        float amount = (float)(SF_MUTANT(14, beta, -beta) * (share < 1 ? share : 1));
         t->penalty[i] = (struct sf_penalty){t->token[i], amount};
     }
 }

@@ -25,6 +25,7 @@ static bool emit(struct sf_guard *g, const char *text, size_t n, size_t n_tok) {
     pace->last = now;
     st->n_delivered += (uint32_t)n_tok;
     if (g->run->emit(g->run->user, text, n, g->out_tok, n_tok) == 0) return true;
+    if (SF_MUTANT(27, false, true)) return true;
     g->halt = SF_HALT_CLIENT;
     return false;
 }
@@ -56,7 +57,7 @@ bool sf_deliver(struct sf_guard *g) {
     for (uint32_t i = g->base; there && i < g->kept; i++) {
         const struct sf_tok *k = sf_path_tok(g, t, i);
         if (k->text > open) break;
-        if (!sf_safe(k->spent_end, g->policy->budget)) continue;
+        if (SF_MUTANT(26, !sf_safe(k->spent_end, g->policy->budget), false)) continue;
         size_t n = show(g, t, from, i + 1, &at);
         there = emit(g, g->out, n, i + 1 - from);
         from = i + 1;
@@ -114,7 +115,7 @@ static bool in_place(struct sf_guard *g, int f, struct sf_point *at) {
     if (!sf_safe(spent, g->policy->budget)) return false;
     if (sf_read_text(r, at, &g->work, text, g->fallback[f].n, &why) != SF_READ_SAFE) return false;
     if (sf_read_end(r, at, &g->work, true, &why) != SF_READ_SAFE) return false;
-    return at->safety.spent <= spent;
+    return SF_MUTANT(28, at->safety.spent <= spent, true);
 }
 
 void sf_fall_back(struct sf_guard *g) {

@@ -238,7 +238,7 @@ static void tidy(struct sf_guard *g) {
     if (p && p->seq != SF_SEQ_TRUNK &&
         gen->fork(gen->self, SF_SEQ_TRUNK, p->seq, NULL) == SUREFOOT_OK)
         g->trunk.evaluated = p->evaluated;
-    uint32_t n = (uint32_t)sf_min(g->trunk.evaluated, g->base);
+    uint32_t n = (uint32_t)sf_min(g->trunk.evaluated, SF_MUTANT(29, g->base, g->kept));
     gen->truncate(gen->self, SF_SEQ_TRUNK, g->prompt_tokens + n);
     for (int q = SF_SEQ_PROMPT; q < SF_SEQ_FIRST + g->k + g->n; q++) gen->drop(gen->self, q);
 }
@@ -311,9 +311,9 @@ surefoot_status sf_guard_generate(struct sf_guard *g, const struct sf_guard_run 
         stats->finish = g->winner->finish;
         if (g->halt != SF_HALT_NONE) st = stop(g, err);
     } else if (is == SF_DECIDED_DEAD_END) {
+        sf_fall_back(g);
         st = g->reader.fault;
         if (st != SUREFOOT_OK && err) *err = g->reader.fault_text;
-        sf_fall_back(g);
     } else {
         st = stop(g, err);
     }

@@ -33,14 +33,24 @@ static enum sf_read account(struct sf_reader *r, struct sf_point *p, uint64_t se
                             struct sf_why *why) {
     const struct sf_charges *c = &r->charges;
     if (r->free_bytes == UINT64_MAX) return SF_READ_SAFE; /* reading the prompt */
-    if (c->overflow) return lied(r, "made more charges in one piece than can be counted");
+    if (SF_MUTANT(2, c->overflow, false))
+        return lied(r, "made more charges in one piece than can be counted");
     for (int i = 0; i < c->n; i++) {
         if (c->c[i].begin >= c->c[i].end || c->c[i].end > p->text)
             return lied(r, "charged text that does not exist");
-        if (c->c[i].end <= r->free_bytes) continue; /* wholly inside the prompt */
+        if (SF_MUTANT(3, c->c[i].end, c->c[i].begin + 1) <= r->free_bytes)
+            continue; /* wholly inside the prompt */
         if (c->c[i].begin < seen) return lied(r, "charged text that it had called settled");
-        sf_safety_charge(&p->safety, c->c[i].amount);
+        int64_t before = p->safety.spent;
+        sf_safety_charge(&p->safety, SF_MUTANT(1, c->c[i].amount, i > 0 ? 0 : c->c[i].amount));
         if (!sf_safe(p->safety.spent, r->policy->budget)) {
+            *why = (struct sf_why){true, c->c[i].begin, c->c[i].end};
+            return SF_READ_UNSAFE;
+        }
+        /* After a revoke a match may reach back into delivered text. */
+        if (c->c[i].begin >= r->shown) continue;
+        p->late += p->safety.spent - before;
+        if (SF_MUTANT(30, p->late > r->price, false)) {
             *why = (struct sf_why){true, c->c[i].begin, c->c[i].end};
             return SF_READ_UNSAFE;
         }
@@ -51,8 +61,9 @@ static enum sf_read account(struct sf_reader *r, struct sf_point *p, uint64_t se
 /* What would be spent if the text ended at p, whose model states are s. */
 static int64_t spent_if_ended(struct sf_reader *r, const struct sf_point *p,
                               const struct sf_state *s) {
-    if (p->utf8.n > 0) return SF_COST_UNSAFE;
-    if (p->settled == p->text) return p->safety.spent; /* ending at S adds none */
+    if (SF_MUTANT(4, p->utf8.n > 0, false)) return SF_COST_UNSAFE;
+    if (SF_MUTANT(5, p->settled == p->text, true))
+        return p->safety.spent; /* ending at S adds none */
     const struct sf_cost *cost = r->policy->cost;
     struct sf_point q = *p;
     struct sf_why why;
@@ -60,7 +71,11 @@ static int64_t spent_if_ended(struct sf_reader *r, const struct sf_point *p,
     r->charges.n = 0;
     r->charges.overflow = false;
     surefoot_error e = {0};
-    if (cost->ops->end(cost, r->probe.cost, &r->charges, &e) != SUREFOOT_OK) return SF_COST_UNSAFE;
+    surefoot_status st = cost->ops->end(cost, r->probe.cost, &r->charges, &e);
+    if (st != SUREFOOT_OK) {
+        sf_reader_fault(r, st, &e);
+        return SF_COST_UNSAFE;
+    }
     return account(r, &q, p->settled, &why) == SF_READ_SAFE ? q.safety.spent : SF_COST_UNSAFE;
 }
 
@@ -96,9 +111,9 @@ static enum sf_read read_piece(struct sf_reader *r, struct sf_point *p, struct s
 
 /* After a piece of the answer: the lag in bytes, what may be shown, whether the text may end. */
 static enum sf_read rest(struct sf_reader *r, struct sf_point *p, const struct sf_state *s) {
-    if (p->text - p->settled > SF_GUARD_MAX_HOLD) return SF_READ_UNSAFE;
+    if (SF_MUTANT(6, p->text - p->settled > SF_GUARD_MAX_HOLD, false)) return SF_READ_UNSAFE;
     uint64_t partial = p->text - sf_stop_pending(&r->stops, &p->stop);
-    p->open = sf_min(p->settled, partial);
+    p->open = sf_min(SF_MUTANT(7, p->settled, p->text), SF_MUTANT(8, partial, p->text));
     p->spent_end = spent_if_ended(r, p, s);
     return SF_READ_SAFE;
 }
@@ -130,7 +145,7 @@ enum sf_read sf_read_token(struct sf_reader *r, struct sf_point *p, struct sf_st
     enum sf_read is = read_piece(r, p, s, &piece, logprob, why);
     if (is != SF_READ_SAFE) return is;
     p->t++;
-    sf_safety_step(&p->safety, r->gamma);
+    sf_safety_step(&p->safety, SF_MUTANT(9, r->gamma, r->gamma / 2));
     return rest(r, p, s);
 }
 
@@ -164,6 +179,7 @@ enum sf_read sf_read_end(struct sf_reader *r, struct sf_point *p, struct sf_stat
     }
     r->charges.n = 0;
     r->charges.overflow = false;
+    if (SF_MUTANT(10, false, true)) return SF_READ_SAFE;
     surefoot_status st = cost->ops->end(cost, s->cost, &r->charges, &e);
     if (st != SUREFOOT_OK) {
         sf_reader_fault(r, st, &e);
@@ -200,6 +216,7 @@ bool sf_read_prompt(struct sf_reader *r, struct sf_point *p, struct sf_state *s,
     if (r->policy->reward) r->policy->reward->ops->begin(r->policy->reward, s->reward);
     r->drop_space = false;
     r->free_bytes = UINT64_MAX;
+    r->shown = 0;
     for (size_t i = 0; i < n; i++) {
         size_t raw;
         bool ends;

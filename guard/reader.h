@@ -23,6 +23,7 @@ struct sf_point {
     uint64_t settled;        /* S                                                              */
     uint64_t open;           /* min(S, start of a partial stop string): no more may be shown   */
     struct sf_safety safety; /* spent_t and gamma^t                                            */
+    int64_t late;            /* after a revoke: spent on what starts before the delivered byte */
     int64_t spent_end;       /* spent if the text ended here; SF_COST_UNSAFE inside a character */
     double loglik;           /* sum of the known log-probabilities, and how many               */
     uint32_t n_loglik;
@@ -54,6 +55,8 @@ struct sf_reader {
     struct sf_state probe; /* scratch: asks what ending here would cost */
     /* one answer */
     struct sf_stops stops;
+    uint64_t shown; /* after a revoke: bytes delivered (else 0), and what ending there would have */
+    int64_t price;  /* cost: charges that reach back before that byte may not come to more        */
     uint64_t free_bytes; /* a span that ends here or before is the prompt's own: free */
     bool drop_space;     /* the first token's leading space is no text                */
     surefoot_status fault; /* first failure of a model since the caller cleared it    */

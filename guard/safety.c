@@ -26,7 +26,10 @@ void sf_safety_begin(struct sf_safety *s) {
 }
 
 void sf_safety_charge(struct sf_safety *s, int64_t amount) {
-    if (amount <= 0) return;
+    if (amount <= 0) {
+        s->spent += SF_MUTANT(12, 0, amount);
+        return;
+    }
     if (amount == SF_COST_UNSAFE || s->spent == SF_COST_UNSAFE) {
         s->spent = SF_COST_UNSAFE;
         return;
@@ -40,7 +43,7 @@ void sf_safety_step(struct sf_safety *s, uint64_t gamma) {
 }
 
 bool sf_safe(int64_t spent, int64_t budget) {
-    return spent != SF_COST_UNSAFE && SF_MUTANT(3, spent <= budget, spent < budget);
+    return spent != SF_COST_UNSAFE && SF_MUTANT(11, spent <= budget, spent < budget);
 }
 
 double sf_safety_z(const struct sf_safety *s, int64_t budget) {

@@ -51,7 +51,8 @@ bool sf_trunk_rewind(struct sf_guard *g, uint32_t n) {
             t->evaluated = 0;
             g->ready = true;
         } else {
-            gen->truncate(gen->self, SF_SEQ_TRUNK, g->prompt_tokens + n - 1);
+            gen->truncate(gen->self, SF_SEQ_TRUNK,
+                          g->prompt_tokens + SF_MUTANT(17, n, t->evaluated) - 1);
             t->evaluated = n - 1;
             g->ready = false;
         }
@@ -135,7 +136,7 @@ static bool evaluate(struct sf_guard *g, struct sf_path **p, int n) {
         g->halt = SF_HALT_LEDGER;
         return false;
     }
-    g->stats->evals += (uint64_t)m;
+    g->stats->evals += (uint64_t)SF_MUTANT(15, m, 1);
     surefoot_error e = {0};
     double before = g->pace.limit > 0 ? gen->now(gen->self) : 0;
     surefoot_status st = gen->step(gen->self, rows, m, &e);
@@ -160,7 +161,7 @@ static void append(struct sf_path *p, int32_t id, float logprob, const struct sf
 
 static void drop(struct sf_guard *g, struct sf_path *p, const struct sf_why *why) {
     static const struct sf_why no_span = {0};
-    p->life = SF_PATH_DROPPED;
+    p->life = SF_MUTANT(16, SF_PATH_DROPPED, SF_PATH_LIVE);
     g->stats->drops++;
     sf_tally_add(&g->tally, p, why ? why : &no_span, text_at(g, p, p->start), g->gen);
 }
@@ -188,6 +189,10 @@ static void finish_cut(struct sf_guard *g, struct sf_path *p, int32_t id, uint64
     struct sf_reader *r = &g->reader;
     struct sf_why why = {0};
     uint32_t q = p->n, from;
+    if (SF_MUTANT(25, false, true)) { /* the end is charged on the text behind the cut */
+        finish(g, p, SUREFOOT_FINISH_STOP);
+        return;
+    }
     while (q > g->base && text_at(g, p, q) > cut) q--;
     if (text_at(g, p, q) > cut) { /* after a revoke: it would begin in delivered text */
         append(p, id, NAN, &p->tip);
@@ -230,7 +235,7 @@ static bool holds(struct sf_guard *g, const struct sf_path *p) {
     for (; i > g->base; i--) {
         const struct sf_tok *k = sf_path_tok(g, p, i - 1);
         if (k->text <= p->tip.open && sf_safe(k->spent_end, g->policy->budget)) break;
-        if (p->n - i >= (uint32_t)g->d) return false;
+        if (p->n - i >= (uint32_t)SF_MUTANT(19, g->d, g->d + 2)) return false;
     }
     return p->tip.text - text_at(g, p, i) <= SF_GUARD_MAX_TEXT;
 }
@@ -239,8 +244,8 @@ void sf_extend(struct sf_guard *g, struct sf_path *p, int i, int r) {
     const struct sf_generator *gen = g->gen;
     bool trunk = p == &g->trunk;
     surefoot_error e = {0};
-    struct sf_draw draw = {.t = p->n, .i = (uint32_t)i, .r = (uint32_t)r};
-    if (i >= 1) draw.temp_floor = (float)g->policy->branch_temp;
+    struct sf_draw draw = {.t = p->n, .i = (uint32_t)i, .r = SF_MUTANT(21, (uint32_t)r, 0)};
+    if (SF_MUTANT(20, i >= 1, false)) draw.temp_floor = (float)g->policy->branch_temp;
     if (r >= 1) {
         draw.penalty = g->tally.penalty;
         draw.n_penalty = (size_t)g->tally.n_penalty;
@@ -302,6 +307,7 @@ void sf_decision_begin(struct sf_guard *g) {
     sf_tally_clear(&g->tally);
     g->now_n = g->n;
     g->now_d = (uint32_t)g->d;
+    g->reader.shown = 0;
     if (!timed(g)) return;
     /* Fewer candidates first, but two as long as that helps; then a shorter block; then one. */
     double left = time_left(g);
@@ -326,11 +332,16 @@ bool sf_run_ahead(struct sf_guard *g) {
 bool sf_expand(struct sf_guard *g, int first, bool revoke) {
     struct sf_path *parent[SF_GUARD_MAX_CANDIDATES];
     int n = 0;
+    for (int i = 0; i < g->n; i++) sf_candidate(g, i)->life = SF_PATH_NONE;
     if (revoke) {
         g->stats->revoked += g->kept - g->base;
         for (int i = 0; i < g->k; i++) g->pool[i].life = SF_PATH_NONE;
         g->n_beams = g->n_blocks = 0;
         g->kept = g->base;
+        struct sf_point *at = sf_trunk_point(g, g->base);
+        g->reader.shown = at->text;
+        g->reader.price = at->spent_end;
+        at->late = at->safety.spent;
     }
     for (int i = 0; i < g->n_beams; i++)
         if (g->pool[i].life == SF_PATH_LIVE) parent[n++] = &g->pool[i];
@@ -338,8 +349,7 @@ bool sf_expand(struct sf_guard *g, int first, bool revoke) {
         if (!sf_trunk_rewind(g, g->kept)) return false;
         parent[n++] = &g->trunk;
     }
-    for (int i = 0; i < g->n; i++) sf_candidate(g, i)->life = SF_PATH_NONE;
-    if (!evaluate(g, parent, n)) return false;
+    if (first >= g->now_n || !evaluate(g, parent, n)) return false;
     for (int i = first; i < g->now_n; i++) {
         struct sf_path *c = sf_candidate(g, i), *from = parent[i * n / g->now_n];
         if (!fork_seq(g, c->seq, from->seq)) continue;
@@ -347,7 +357,7 @@ bool sf_expand(struct sf_guard *g, int first, bool revoke) {
             c->root = c->n = from->n;
             c->evaluated = from->evaluated;
             c->tip = from->tip;
-            sf_state_copy(&g->reader, &c->state, &from->state);
+            if (SF_MUTANT(18, true, i == 0)) sf_state_copy(&g->reader, &c->state, &from->state);
         } else {
             sf_path_copy(&g->reader, c, from);
         }
@@ -379,7 +389,8 @@ void sf_drop_duplicates(struct sf_guard *g) {
     for (int i = 1; i < g->n; i++) {
         struct sf_path *p = sf_candidate(g, i);
         for (int j = 0; j < i && p->life != SF_PATH_NONE; j++)
-            if (p->life != SF_PATH_DROPPED && sf_path_same(p, sf_candidate(g, j)))
+            if (SF_MUTANT(23, p->life != SF_PATH_DROPPED, false) &&
+                sf_path_same(p, sf_candidate(g, j)))
                 p->life = SF_PATH_NONE;
     }
 }
@@ -388,7 +399,7 @@ void sf_drop_unsettled(struct sf_guard *g) {
     uint64_t shown = sf_trunk_point(g, g->base)->text;
     for (int i = 0; i < g->n; i++) {
         struct sf_path *p = sf_candidate(g, i);
-        if (p->life == SF_PATH_LIVE && p->tip.open < shown) drop(g, p, NULL);
+        if (p->life == SF_PATH_LIVE && SF_MUTANT(22, p->tip.open < shown, false)) drop(g, p, NULL);
     }
 }
 
@@ -472,6 +483,6 @@ bool sf_keep(struct sf_guard *g, bool collapse) {
     if (!sf_trunk_take(g, best, best->n) || !fork_seq(g, SF_SEQ_TRUNK, best->seq)) return false;
     g->trunk.evaluated = best->evaluated;
     g->ready = true;
-    g->kept = best->n;
+    g->kept = SF_MUTANT(24, best->n, g->kept + 1);
     return true;
 }

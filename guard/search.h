@@ -105,7 +105,7 @@ bool sf_evaluate(struct sf_guard *g);
 void sf_extend(struct sf_guard *g, struct sf_path *p, int i, int r);
 void sf_drop_duplicates(struct sf_guard *g);
 /* After a revoke: what made the delivered text settled was taken back with the tokens behind it.
- * Drops candidates that have not settled it again. */
+ * Drops candidates that have not settled it again (a deadline may have ended them early). */
 void sf_drop_unsettled(struct sf_guard *g);
 /* The value of each candidate: reward of the prefix or of the finished text. A critic's place. */
 void sf_score(struct sf_guard *g);

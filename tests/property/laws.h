@@ -12,6 +12,9 @@ void law_random(struct toy_run *r, uint64_t seed);
 /* NULL, or what the finished run violates (a static text). */
 const char *law_check(struct toy_run *r);
 
+const char *law_violation(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const char *law_random_trees(uint64_t n);
+
 /* Each: NULL, or the violation found. n: how much to try. */
 typedef const char *(*law_fn)(uint64_t n);
 struct law {

@@ -73,6 +73,10 @@ static surefoot_status step(void *self, const struct sf_gen_row *rows, int n, su
         t->seq[q].token[t->seq[q].n++] = rows[i].token;
         t->seq[q].logits = true;
         if (t->seq[q].n > t->longest) t->longest = t->seq[q].n;
+        for (int j = 0; j < i; j++)
+            t->twins += t->seq[rows[j].seq].n == t->seq[q].n &&
+                        memcmp(t->seq[rows[j].seq].token, t->seq[q].token,
+                               t->seq[q].n * sizeof *t->seq[q].token) == 0;
     }
     return SUREFOOT_OK;
 }
@@ -90,6 +94,7 @@ static surefoot_status sample(void *self, int q, const struct sf_draw *d, int32_
                               surefoot_error *err) {
     struct toy *t = self;
     t->samples++;
+    t->retry_draws += d->r > 0;
     if (q < 0 || q >= TOY_SEQ || !t->seq[q].logits) {
         toy_break(t, "sequence %d has no logits to draw from", q);
         return sf_fail(err, SUREFOOT_E_FAILED, 0, "no logits");
@@ -362,11 +367,13 @@ static surefoot_status misbehave(const struct toy_cost *c, struct phrase_state *
     case TOY_NEGATIVE:
         if (s->n > s->settled) sf_charges_add(out, -SF_COST_UNIT, s->n - 1, s->n);
         break;
+    case TOY_STUCK:
+        break;
     case TOY_FORGETS:
         s->tail[(s->n + 63) % 64] ^= 1;
         break;
     case TOY_INFINITE:
-        if (s->n > s->settled) sf_charges_add(out, SF_COST_UNSAFE, s->n - 1, s->n);
+        if (s->n > 0) sf_charges_add(out, SF_COST_UNSAFE, s->n - 1, s->n);
         break;
     }
     return SUREFOOT_OK;
@@ -378,7 +385,9 @@ static surefoot_status read_cost(const struct sf_cost *m, void *state, const str
     struct phrase_state *s = state;
     if (p->boundary) s->floor = s->n;
     for (size_t i = 0; i < p->n; i++) one_byte(c, s, p->bytes[i], out);
+    uint64_t was = s->settled;
     settle(c, s);
+    if (c->lie == TOY_STUCK) s->settled = was;
     return lies(c) ? misbehave(c, s, out, err) : SUREFOOT_OK;
 }
 
@@ -509,6 +518,7 @@ void toy_run_init(struct toy_run *r) {
                                          .fallback = "no."};
     r->n_predict = 16;
     r->lose_client = -1;
+    r->answers = 1;
     r->prompt[0] = 0;
     r->n_prompt = r->n_free = 1;
 }
@@ -533,11 +543,12 @@ static void reading_token(const struct toy_run *r, struct reading *s, int32_t id
 
 /* Some token v after what sequence 0 holds (the trunk; its last token may not be evaluated) shows
  * what was delivered and settles it. Only where sequence 0 is the trunk: K = 1. */
-static bool witnessed(struct toy_run *r) {
+static bool witnessed(struct toy_run *r, int64_t *known) {
     static struct reading a, b;
     struct sf_stops stops;
-    size_t end, len;
+    size_t end, len, n_free = 0;
     const struct toy *t = &r->toy;
+    *known = -1;
     if (r->policy.mode == SUREFOOT_GUARD_FULL && r->policy.keep > 1) return true;
     if (sf_stops_init(&stops, r->stop, r->n_stop, NULL) != SUREFOOT_OK) return false;
     memset(&a, 0, sizeof a);
@@ -547,6 +558,7 @@ static bool witnessed(struct toy_run *r) {
             struct sf_charges c = {0};
             for (size_t j = 0; j < m; j++) one_byte(&r->cost, &a.cost, a.text[a.n + j], &c);
             a.n += m;
+            if (i == r->n_free) n_free = a.n;
         }
         if (i < r->n_prompt) reading_token(r, &a, r->prompt[i]);
     }
@@ -558,9 +570,11 @@ static bool witnessed(struct toy_run *r) {
         if (b.n < mark || memcmp(b.text + from, r->text, r->n_text) != 0) continue;
         struct sf_stop_state at = {0};
         if (sf_stop_feed(&stops, &at, b.text + from, b.n - from, &end, &len)) continue;
-        if (b.cost.settled >= mark && b.n - sf_stop_pending(&stops, &at) >= mark) return true;
+        if (b.cost.settled < mark || b.n - sf_stop_pending(&stops, &at) < mark) continue;
+        int64_t price = toy_price(&r->cost, b.text, b.n, n_free, mark);
+        if (price > *known) *known = price;
     }
-    return false;
+    return *known >= 0;
 }
 
 static int emit(void *user, const char *text, size_t n, const surefoot_token *tok, size_t n_tok) {
@@ -573,7 +587,7 @@ static int emit(void *user, const char *text, size_t n, const surefoot_token *to
     if (n == 0 && n_tok == 0) toy_break(&r->toy, "an empty delivery");
     memcpy(r->text + r->n_text, text, n);
     r->n_text += n;
-    r->unsettled[r->n_mark] = !witnessed(r);
+    r->unsettled[r->n_mark] = !witnessed(r, &r->known[r->n_mark]);
     r->drawn[r->n_mark] = r->toy.samples;
     r->mark[r->n_mark++] = r->n_text;
     for (size_t i = 0; i < n_tok; i++) r->id[r->n_id++] = tok[i].id;
@@ -599,7 +613,6 @@ bool toy_go(struct toy_run *r) {
     r->cost.lie_at = lie;
     r->calls = 0;
     if (r->status != SUREFOOT_OK) return false;
-    toy_prompt(&r->toy, r->prompt, r->n_prompt);
     struct sf_guard_run run = {.gen = &gen,
                                .prompt = r->prompt,
                                .n_prompt = r->n_prompt,
@@ -609,12 +622,20 @@ bool toy_go(struct toy_run *r) {
                                .n_predict = r->n_predict,
                                .emit = emit,
                                .user = r};
-    r->stats = (surefoot_stats){.size = sizeof r->stats};
-    allocs = 0;
-    if (r->no_memory) sf_alloc_hook(refuse);
-    r->status = sf_guard_generate(g, &run, &r->stats, &r->err);
-    sf_alloc_hook(NULL);
-    r->failed_allocs = allocs;
+    for (int i = 0; i < r->answers; i++) {
+        r->n_text = r->n_id = 0;
+        r->toy.rows = r->toy.steps = r->toy.samples = r->toy.forks = r->toy.polls = 0;
+        r->toy.retry_draws = r->toy.longest = 0;
+        r->n_mark = 0;
+        drop(&r->toy, 0);
+        toy_prompt(&r->toy, r->prompt, r->n_prompt);
+        r->stats = (surefoot_stats){.size = sizeof r->stats};
+        allocs = 0;
+        if (r->no_memory) sf_alloc_hook(refuse);
+        r->status = sf_guard_generate(g, &run, &r->stats, &r->err);
+        sf_alloc_hook(NULL);
+        r->failed_allocs = allocs;
+    }
     sf_guard_close(g);
     return true;
 }

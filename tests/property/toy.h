@@ -38,6 +38,8 @@ struct toy {
         bool logits;
     } seq[TOY_SEQ];
     uint64_t rows, steps, samples, forks, polls;
+    uint64_t retry_draws;    /* draws with r > 0                                         */
+    uint64_t twins;          /* rows of a step whose sequences hold the same tokens      */
     double clock;
     char broken[160];        /* first rule that was broken                               */
     uint32_t longest;        /* longest sequence ever                                    */
@@ -63,7 +65,7 @@ struct toy_cost {
     size_t hold; /* as declared */
     /* misbehaviour: which, and at which call it starts (-1 never); calls are counted in *calls */
     enum { TOY_FAILS = 1, TOY_S_FALLS, TOY_S_AHEAD, TOY_LATE_CHARGE, TOY_BAD_SPAN, TOY_OVERFLOW,
-           TOY_NEGATIVE, TOY_FORGETS, TOY_INFINITE } lie;
+           TOY_NEGATIVE, TOY_FORGETS, TOY_INFINITE, TOY_STUCK } lie;
     int lie_at;
     int *calls;
 };
@@ -90,6 +92,7 @@ struct toy_run {
     bool with_reward;
     struct surefoot_policy policy;
     int calls; /* of the cost model */
+    int answers; /* by the same guard, one after the other */
     int32_t prompt[8];
     size_t n_prompt, n_free;
     const char *stop[4];
@@ -106,13 +109,14 @@ struct toy_run {
     size_t mark[TOY_EMITS]; /* bytes after each emit */
     int n_mark;
     bool unsettled[TOY_EMITS];   /* at that time S, or a partial stop string, lay before it */
+    int64_t known[TOY_EMITS];    /* what text that starts before it was charged then (K = 1) */
     uint64_t drawn[TOY_EMITS];   /* draws until then: the last delivery may be a finished text */
     int32_t id[TOY_CTX * 4];
     size_t n_id;
     int failed_allocs;
 };
 void toy_run_init(struct toy_run *r);
-/* Opens a guard, generates one answer, closes. False: the guard could not be opened (r->err). */
+/* Opens a guard, generates `answers` answers (the last is what is seen), closes. False: the guard could not be opened (r->err). */
 bool toy_go(struct toy_run *r);
 /* The unguarded text of the same process and seed. */
 size_t toy_plain(const struct toy_run *r, char *text, surefoot_finish *finish);
