@@ -252,6 +252,7 @@ static const char *lying_cost(uint64_t n) {
             shape(&run, seed);
             forbid(&run, TOY_PHRASE, "ab", SF_COST_UNIT);
             run.cost.lie = lie;
+            run.policy.budget = 1000; /* small charges are allowed, lies are not */
             run.cost.lie_at = 1;
             run.prompt[0] = 2;
             GO(&run, seed);
@@ -655,7 +656,7 @@ static const char *refused(uint64_t n) {
     REFUSED(run.cost.hold = SF_GUARD_MAX_HOLD + 1, "SF_GUARD_MAX_HOLD");
     REFUSED(run.policy.keep = 3, "divide");
     REFUSED(run.policy.budget = -1, "budget");
-    REFUSED(run.policy.gamma = NAN, "gamma");
+    REFUSED(run.policy.gamma = (double)NAN, "gamma");
     REFUSED(strcpy(run.policy.fallback, "a xx"), "fallback");
 #undef REFUSED
     return NULL;

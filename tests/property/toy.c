@@ -362,7 +362,7 @@ static surefoot_status misbehave(const struct toy_cost *c, struct phrase_state *
         break;
     case TOY_OVERFLOW:
         for (int i = 0; i <= SF_MAX_CHARGES && s->n > 0; i++)
-            sf_charges_add(out, 0, s->n - 1, s->n);
+            sf_charges_add(out, 1, s->n - 1, s->n);
         break;
     case TOY_NEGATIVE:
         if (s->n > s->settled) sf_charges_add(out, -SF_COST_UNIT, s->n - 1, s->n);

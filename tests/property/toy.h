@@ -116,7 +116,8 @@ struct toy_run {
     int failed_allocs;
 };
 void toy_run_init(struct toy_run *r);
-/* Opens a guard, generates `answers` answers (the last is what is seen), closes. False: the guard could not be opened (r->err). */
+/* Opens a guard, generates `answers` answers (the last is what is seen), closes. False: the guard
+ * could not be opened (r->err). */
 bool toy_go(struct toy_run *r);
 /* The unguarded text of the same process and seed. */
 size_t toy_plain(const struct toy_run *r, char *text, surefoot_finish *finish);
