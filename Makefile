@@ -21,8 +21,8 @@ deps-cross: ## install the 64-bit ARM compiler, its libraries and qemu
 
 build: ## configure and build build/PRESET/surefoot
 	@tools/deps.sh run
-	@cmake --preset $(PRESET) -DSUREFOOT_TESTS=OFF
-	@cmake --build --preset $(PRESET) -j $(JOBS)
+	@[ -f $(BUILD)/CMakeCache.txt ] || cmake --preset $(PRESET) -DSUREFOOT_TESTS=OFF
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target surefoot surefoot_shared surefoot_static
 
 run: ## text from a model: make run MODEL=FILE.gguf [GUARD=POLICY.ini] [PROMPT='...'] [ARGS='...']
 	@if [ -z "$$MODEL" ]; then \
