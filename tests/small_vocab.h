@@ -73,10 +73,12 @@ static inline void bpe(struct mv_vocab *v) {
     mv_token(v, "<|eot_id|>", 0, 3);
     mv_token(v, "<tool>", 0, 4);
     mv_token(v, "<|user|>", 0, 4);
-    mv_token(v, "hello!", 0, 1); /* a whole word that no merge reaches */
+    mv_token(v, "zzz", 0, 1);    /* a whole word that no merge reaches */
+    mv_token(v, "xy", 0, 3);     /* a control token that a merge would reach */
     mv_merge(v, "q q");          /* the whole is no token: can never be applied */
     mv_merge(v, "zz z");         /* a part is none */
     mv_merge(v, "a b");          /* again */
+    mv_merge(v, "x y");
 }
 
 static inline struct sf_tokenizer *spm_open(int prefix) {

@@ -75,6 +75,7 @@ static void spm_special(void **state) {
     /* user-defined ones always, the longest first, and a space in front of what follows */
     assert_string_equal(pieces(t, "a<tag>b<tagc", 0), S "a|<tag>|" S "|b|<tag|" S "|c");
     assert_string_equal(pieces(t, "\n\n\n", 0), "\n\n|" S "|\n");
+    assert_string_equal(pieces(t, "a<tag>b", SF_ENCODE_NO_PREFIX), "a|<tag>|" S "|b");
     /* markers and control tokens only when asked for */
     assert_string_equal(pieces(t, "</s><s>", SF_ENCODE_SPECIAL), "</s>|<s>");
     assert_string_equal(pieces(t, "<unk>", SF_ENCODE_SPECIAL), "<unk>");
@@ -120,10 +121,60 @@ static void spm_questions(void **state) {
     assert_ok(sf_decode(t, ids, 3, out, sizeof out, &n, err));
     assert_int_equal(n, 3);
     assert_memory_equal(out, "t t", 3);
-    expect_fail(sf_decode(t, ids, 3, out, 2, &n, err), SUREFOOT_E_USAGE, "room for 2");
+    memset(out, '#', sizeof out);
+    expect_fail(sf_decode(t, ids, 3, out, 1, &n, err), SUREFOOT_E_USAGE, "room for 1");
     assert_int_equal(n, 3);
+    assert_memory_equal(out, "t##", 3);
     sf_tokenizer_close(t);
     sf_tokenizer_close(NULL);
+}
+
+/* Of equal scores, also of zeros with different signs, the leftmost pair; of two tokens for a byte
+ * the first; "unknown" again when bytes stood between. */
+static void spm_ties(void **state) {
+    SF_UNUSED(state);
+    struct mv m = {0};
+    struct mv_vocab v = {0};
+    mv_token(&v, "<unk>", 0, 2);
+    mv_token(&v, "<0x78>", 0, 6);
+    mv_token(&v, "<0x78>", 0, 6);
+    mv_token(&v, "a", 0, 1);
+    mv_token(&v, "b", 0, 1);
+    mv_token(&v, "c", 0, 1);
+    mv_token(&v, "ab", -0.0f, 1);
+    mv_token(&v, "bc", 0.0f, 1);
+    mv_begin(&m);
+    mv_vocab_keys(&m, &v, "llama");
+    struct sf_tokenizer *t = open_ok(&m);
+    int32_t ids[8];
+    size_t n;
+    assert_string_equal(pieces(t, "abc", SF_ENCODE_NO_PREFIX), "ab|c");
+    assert_string_equal(pieces(t, "yzxy", SF_ENCODE_NO_PREFIX), "<unk>|<0x78>|<unk>");
+    assert_ok(sf_encode(t, "x", 1, SF_ENCODE_NO_PREFIX, ids, 8, &n, err));
+    assert_int_equal(ids[0], 1);
+    sf_tokenizer_close(t);
+    mv_vocab_free(&v);
+    mv_free(&m);
+}
+
+/* Where letters merge into something spelled like a control token, they stop before it. */
+static void spm_no_control(void **state) {
+    SF_UNUSED(state);
+    static const char *const piece[] = {"<", "s", ">", "<s", "s>"};
+    struct mv m = {0};
+    struct mv_vocab v = {0};
+    mv_token(&v, "<s>", 9, 3);
+    mv_token(&v, "x", 9, 3); /* a single letter, too */
+    mv_token(&v, "<unk>", 0, 2);
+    for (size_t i = 0; i < SF_COUNT(piece); i++) mv_token(&v, piece[i], 0, 1);
+    mv_begin(&m);
+    mv_vocab_keys(&m, &v, "llama");
+    struct sf_tokenizer *t = open_ok(&m);
+    assert_string_equal(pieces(t, "<s>", SF_ENCODE_NO_PREFIX), "<s|>");
+    assert_string_equal(pieces(t, "sx", SF_ENCODE_NO_PREFIX), "s|<unk>");
+    sf_tokenizer_close(t);
+    mv_vocab_free(&v);
+    mv_free(&m);
 }
 
 /* A vocabulary that lacks bytes: one "unknown" for a run; none: the byte is named. */
@@ -255,6 +306,8 @@ static void bpe_pieces(void **state) {
     assert_string_equal(pieces(t, "\xC3\xA9", 0), "\xC3\x83\xC2\xA9");
     assert_string_equal(pieces(t, "he'll", 0), "he|'|ll");
     assert_string_equal(pieces(t, "qqa", 0), "q|q|a");
+    assert_string_equal(pieces(t, "zzz", 0), "z|z|z");
+    assert_string_equal(pieces(t, "xy", 0), "x|y");
     assert_string_equal(pieces_n(t, "\xFF\0\xC3", 3, 0), "\xC3\xBF|\xC4\x80|\xC3\x83");
     comes_back(t, "\xFF\0\xC3", 3, 0);
     assert_false(sf_tokenizer_add_bos(t));
@@ -264,6 +317,8 @@ static void bpe_pieces(void **state) {
     sf_tokenizer_close(t);
     t = bpe_open("llama-bpe"); /* numbers in threes; whole words first; BOS */
     assert_string_equal(pieces(t, "1231", 0), "123|1");
+    assert_string_equal(pieces(t, "zzz", 0), "zzz");
+    assert_string_equal(pieces(t, "xy", 0), "x|y");
     assert_string_equal(pieces(t, "ab", SF_ENCODE_BOS), "<|begin_of_text|>|ab");
     assert_string_equal(pieces(t, "the\r\n\r\nthe", 0),
                         "the|\xC4\x8D|\xC4\x8A|\xC4\x8D|\xC4\x8A|the");
@@ -302,9 +357,10 @@ static void bpe_nfc(void **state) {
         {"e\xCC\x81", "\xC3\xA9"},
         {"\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", "\xED\x95\x9C"}, /* Hangul */
         {"e\xCC\x81\xCC\xA7", "\xC8\xA9\xCC\x81"},                /* marks out of order */
-        {"\xE2\x84\xAB", "\xC3\x85"},                             /* Angstrom sign */
-        {"\xE0\xA5\x98", "\xE0\xA4\x95\xE0\xA4\xBC"},             /* grows */
-        {"\xEF\xAC\x81", "\xEF\xAC\x81"},                         /* a ligature stays */
+        {"e\xCC\x81\xCC\xA7x", "\xC8\xA9\xCC\x81x"},
+        {"\xE2\x84\xAB", "\xC3\x85"},                 /* Angstrom sign */
+        {"\xE0\xA5\x98", "\xE0\xA4\x95\xE0\xA4\xBC"}, /* grows */
+        {"\xEF\xAC\x81", "\xEF\xAC\x81"},             /* a ligature stays */
         {"a\xFF"
          "e\xCC\x81",
          "a\xFF\xC3\xA9"}, /* between bad bytes */
@@ -561,12 +617,13 @@ static void long_texts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spm_pieces),    cmocka_unit_test(spm_special),
-        cmocka_unit_test(spm_questions), cmocka_unit_test(spm_unknown),
-        cmocka_unit_test(spm_random),    cmocka_unit_test(bpe_pieces),
-        cmocka_unit_test(bpe_special),   cmocka_unit_test(bpe_nfc),
-        cmocka_unit_test(splits),        cmocka_unit_test(any_bytes),
-        cmocka_unit_test(room),          cmocka_unit_test(streaming),
+        cmocka_unit_test(spm_pieces),     cmocka_unit_test(spm_special),
+        cmocka_unit_test(spm_questions),  cmocka_unit_test(spm_unknown),
+        cmocka_unit_test(spm_no_control), cmocka_unit_test(spm_ties),
+        cmocka_unit_test(spm_random),     cmocka_unit_test(bpe_pieces),
+        cmocka_unit_test(bpe_special),    cmocka_unit_test(bpe_nfc),
+        cmocka_unit_test(splits),         cmocka_unit_test(any_bytes),
+        cmocka_unit_test(room),           cmocka_unit_test(streaming),
         cmocka_unit_test(long_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

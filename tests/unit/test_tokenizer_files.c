@@ -149,7 +149,7 @@ static void wrong_arrays(void **state) {
         mv_merge(&w, merge[i]);
         mv_begin(&m);
         mv_vocab_keys(&m, &w, "gpt2");
-        open_fails(&m, SUREFOOT_E_FILE, "merge 17 is not two parts");
+        open_fails(&m, SUREFOOT_E_FILE, "merge 18 is not two parts");
         mv_vocab_free(&w);
     }
     mv_vocab_free(&v);
@@ -215,8 +215,8 @@ static void odd_spellings(void **state) {
     struct mv m = {0};
     struct mv_vocab v = {0};
     size_t big = 100000;
-    char *s = malloc(big);
-    memset(s, 'a', big);
+    char *s = malloc(2 * big);
+    memset(s, 'a', 2 * big);
     mv_byte_alphabet(&v);
     mv_token(&v, "", 0, 1);
     mv_token_n(&v, "\0", 1, 0, 1);
@@ -226,6 +226,9 @@ static void odd_spellings(void **state) {
     mv_token_n(&v, s, big - 1, 0, 4);
     for (int i = 0; i < 5000; i++) mv_token(&v, "same", 0, i % 2 ? 3 : 4);
     mv_merge(&v, "a a");
+    s[big] = ' '; /* a merge longer than any token */
+    mv_bytes(&v.merge, s, 2 * big);
+    v.n_merge++;
     mv_begin(&m);
     mv_vocab_keys(&m, &v, "gpt2");
     struct sf_tokenizer *t = open_ok(&m);
