@@ -19,7 +19,7 @@ if grep -rIl -e "$build" -e /opt/sure moved; then
     echo "the files above name the build folder or the prefix"
     exit 1
 fi
-readelf -d "$lib/libsurefoot.so" | grep -q 'SONAME.*libsurefoot\.so\.[0-9]' || { echo "no versioned SONAME"; exit 1; }
+readelf -d "$lib/libsurefoot.so" | grep 'SONAME.*libsurefoot\.so\.[0-9]' >/dev/null || { echo "no versioned SONAME"; exit 1; }
 if readelf -d "$lib/libsurefoot.so" | grep -E 'RPATH|RUNPATH'; then
     echo "the installed library carries a search path"
     exit 1
@@ -36,7 +36,7 @@ for compile in "${both[@]}"; do
     # shellcheck disable=SC2046
     $compile -o one $(pkg-config --cflags --libs surefoot)
     run "pkg-config ${compile##*.}" ./one
-    ldd ./one | grep -q "$lib/libsurefoot.so" || { echo "not linked with the installed library"; exit 1; }
+    ldd ./one | grep "$lib/libsurefoot.so" >/dev/null || { echo "not linked with the installed library"; exit 1; }
     $compile -o two $(pkg-config --cflags surefoot) "$lib/libsurefoot.a" \
         $(pkg-config --static --libs surefoot | sed 's/-lsurefoot\b//g')
     run "pkg-config ${compile##*.}, static" ./two
