@@ -321,7 +321,9 @@ SUREFOOT_API surefoot_status surefoot_guard_open(surefoot_guard **out, surefoot_
 SUREFOOT_API void surefoot_guard_close(surefoot_guard *g);
 
 /* The verdict on a finished text, without a model: charges in order, per prefix. prompt is read
- * first and is free. model may be NULL for cost models that read only text; ids replace text. */
+ * first and is free. model may be NULL for cost models that read only text; ids replace text.
+ * The prompt is text here and has no role markers: a phrase that reaches from a chat prompt into the
+ * answer is charged, though the guard, which sees the marker between them, does not charge it. */
 typedef struct {
     uint64_t token;                /* index of the piece that was read when it was charged        */
     uint64_t begin, end;           /* bytes of the span, counted from the first answer byte; a
