@@ -9,7 +9,7 @@ GUARD  ?= models/household.ini
 export MODEL GUARD PROMPT
 export CTEST_OUTPUT_ON_FAILURE := 1
 
-.PHONY: help deps deps-cross build run test bench format install cross
+.PHONY: help deps deps-cross build run test bench format install deb cross
 help: ## this list
 	@echo "make TARGET [PRESET=release|dev|tsan|fuzz|aarch64]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1@\2/p' Makefile | awk -F@ '{printf "%-12s %s\n", $$1, $$2}'
@@ -17,7 +17,7 @@ help: ## this list
 deps: ## install the Debian packages that building and testing need
 	@tools/deps.sh run test
 deps-cross: ## install the 64-bit ARM compiler, its libraries and qemu
-	@tools/deps.sh run test cross
+	@tools/deps.sh run deb cross
 
 build: ## configure and build build/PRESET/surefoot
 	@tools/deps.sh run
@@ -49,6 +49,18 @@ install: ## build and install: make install [PREFIX=/usr/local] [DESTDIR=...]
 	@$(MAKE) --no-print-directory build
 	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(or $(PREFIX),/usr/local)"
 
-cross: deps-cross ## build for 64-bit ARM (Raspberry Pi 4 and 5) into build/aarch64
-	@cmake --preset aarch64 -DSUREFOOT_TESTS=ON
-	@cmake --build --preset aarch64 -j $(JOBS)
+deb: ## a Debian package for this machine: build/packages/surefoot_VERSION_ARCH.deb
+	@tools/deps.sh run deb
+	@cmake --preset release -B build/deb -DSUREFOOT_TESTS=OFF
+	@cmake --build build/deb -j $(JOBS)
+	@cd build/deb && cpack -G DEB -B $(CURDIR)/build/packages
+	@rm -rf build/packages/_CPack_Packages
+
+cross: deps-cross ## for 64-bit ARM (Raspberry Pi 3 to 5): a .deb and a tarball that needs nothing installed
+	@cmake --preset aarch64 -B build/cross -DSUREFOOT_TESTS=OFF -DCMAKE_INSTALL_RPATH=
+	@cmake --build build/cross -j $(JOBS)
+	@cd build/cross && cpack -G DEB -B $(CURDIR)/build/packages
+	@cmake --preset aarch64 -B build/cross -DSUREFOOT_TESTS=OFF '-DCMAKE_INSTALL_RPATH=$$ORIGIN/../lib'
+	@cmake --build build/cross -j $(JOBS)
+	@packaging/bundle.sh build/cross arm64 build/packages
+	@rm -rf build/packages/_CPack_Packages; ls -l build/packages

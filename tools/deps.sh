@@ -3,6 +3,7 @@
 # deps.sh SET... - installs the Debian packages a set needs and this machine lacks.
 #   run    compile the library and the command        test   what `make test` needs besides
 #   check  what .ci/run needs besides                 cross  the 64-bit ARM compiler and qemu
+#   deb    what packaging needs besides
 # Does nothing when all is there. As root it calls apt-get; else through sudo; where neither works
 # it prints the one line to type and fails. What counts is the header, program or library itself
 # (not the package), so a system without apt is told what to find under its own names.
@@ -28,6 +29,8 @@ cmd clang|clang
 cmd clang-format|clang-format
 file /usr/lib/llvm-*/lib/libomp.so|libomp-dev
 file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.tsan-*.a|libclang-rt-dev'
+deb='cmd dpkg-shlibdeps|dpkg-dev
+cmd file|file'
 cross='cmd aarch64-linux-gnu-gcc|gcc-aarch64-linux-gnu
 file /usr/aarch64-linux-gnu/include/stdio.h|libc6-dev-arm64-cross
 cmd qemu-aarch64|qemu-user
@@ -56,7 +59,7 @@ int main(void) { return 0; }' | cc -xc - -o /dev/null 2>/dev/null ;;
 missing() { # SET... : the packages behind what is not there
     local set kind what package
     for set in "$@"; do
-        [ -n "${!set:-}" ] || { echo "deps.sh: no set '$set' (run, test, check, cross)" >&2; return 2; }
+        [ -n "${!set:-}" ] || { echo "deps.sh: no set '$set' (run, test, check, deb, cross)" >&2; return 2; }
         while IFS='|' read -r what package; do
             read -r kind what <<<"$what"
             have "$kind" "$what" || printf '%s ' "$package"
@@ -64,7 +67,7 @@ missing() { # SET... : the packages behind what is not there
     done
 }
 
-[ $# -gt 0 ] || { sed -n '3,8s/^# //p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '3,9s/^# //p' "$0"; exit 2; }
 packages=$(missing "$@")
 [ -n "$packages" ] || exit 0
 
