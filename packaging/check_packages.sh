@@ -15,6 +15,7 @@ arch=$(dpkg-deb -f "$deb" Architecture) emulator=
 version=$(dpkg-deb -f "$deb" Version)
 
 apt update
+apt autoremove --purge
 if [ "$arch" != "$(in_root dpkg --print-architecture)" ]; then
     in_root dpkg --add-architecture "$arch"
     apt update
@@ -40,10 +41,7 @@ if [ -n "$tarball" ]; then
     rm -rf "${root:?}$dir"
 fi
 
-# What the package depends on stays; the package itself must leave no trace.
 cp "$deb" "$root/tmp/one.deb"
-apt install --no-install-recommends /tmp/one.deb
-apt purge surefoot:"$arch"
 files >"$work/before"
 apt install --no-install-recommends /tmp/one.deb
 works /usr/bin/surefoot "installed package" /usr/share/surefoot/household.ini
@@ -58,6 +56,7 @@ apt install --no-install-recommends /tmp/two.deb
 echo "ok      upgrade"
 apt remove surefoot:"$arch"
 apt purge surefoot:"$arch"
+apt autoremove --purge # what it depended on
 files >"$work/after"
 rm -f "$root/tmp/one.deb" "$root/tmp/two.deb"
 diff "$work/before" "$work/after" || { echo "FAILED  the files above differ after purge"; exit 1; }
