@@ -23,3 +23,10 @@ if(NOT CMAKE_CROSSCOMPILING)
   surefoot_test(golden test_model short ${SUREFOOT_GOLDEN} ${quick})
   set_tests_properties(golden.test_model PROPERTIES FIXTURES_REQUIRED golden TIMEOUT 1500)
 endif()
+
+# Real weights through the command: texts, ids and logits of two independent programs.
+if(NOT CMAKE_CROSSCOMPILING AND PYTHON3 AND TARGET surefoot)
+  add_test(NAME golden.stories COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/golden/check_stories.py
+    $<TARGET_FILE:surefoot> ${SUREFOOT_SHARED})
+  set_tests_properties(golden.stories PROPERTIES LABELS "short;golden" TIMEOUT 600 SKIP_RETURN_CODE 77)
+endif()
