@@ -77,7 +77,7 @@ struct sf_cli {
     int64_t batch;
     /* logits, bench, guard */
     int64_t top, reps, deadline_ms;
-    int full, coverage;
+    int full, coverage, no_bandwidth;
     const char *prompt_list, *gen_list, *thread_list, *depth_list, *seq_list, *format;
 };
 

@@ -89,6 +89,7 @@ const struct sf_option sf_options[] = {
     {"-npl, --n-parallel", "LIST", SF_OPT_STR, AT(seq_list), 0, 0, BIT(bench), "sequences generated together (default 1)"},
     {"-r, --repetitions", "N", SF_OPT_INT, AT(reps), 1, 1000, BIT(bench), "repetitions (default 5)"},
     {"-o, --output", "FORMAT", SF_OPT_STR, AT(format), 0, 0, BIT(bench), "md, csv, json or jsonl (default md)"},
+    {"--no-bandwidth", NULL, SF_OPT_FLAG, AT(no_bandwidth), 0, 0, BIT(bench), "leave out the measurement of the memory's read speed"},
     /* ---- the engine */
     {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, 256, ENGINE & ~BIT(bench), "threads (default: the physical performance cores)"},
     {"-c, --ctx-size", "N", SF_OPT_INT, AT(ctx), 0, 4294967295.0, KV, "context in tokens (default: the model's, at most 4096)"},

@@ -249,7 +249,7 @@ static int measure(struct sf_bench *b, int kind, int64_t n, int64_t depth, int64
 static int rows(struct sf_bench *b, const struct plan *p) {
     int code = 0;
     for (size_t t = 0; t < p->n_threads && !code; t++) {
-        double rate = sf_cli_bandwidth((int)p->threads[t]);
+        double rate = b->cli->no_bandwidth ? 0 : sf_cli_bandwidth((int)p->threads[t]);
         for (size_t d = 0; d < p->n_depth && !code; d++) {
             int64_t depth = p->depth[d], threads = p->threads[t];
             for (size_t i = 0; i < p->n_prompt && !code; i++)
