@@ -14,6 +14,10 @@
 
 #include "avx2.h"
 
+#ifndef SF_LEVEL /* in the names of kernels; AVX-VNNI builds on this file too */
+#define SF_LEVEL avx2
+#endif
+
 enum { SF_TOKENS = 4, SF_WORD = 4 * SF_PACK_ROWS };
 
 /* What a tile needs to know of a type, constant after inlining. */
@@ -250,22 +254,23 @@ SF_INLINE void sf_store_rows(float *y, size_t rows, sf_rows acc) {
         }                                                                                          \
     } while (0)
 
+#define SF_KERNEL(op, name) SF_CAT(sf_##op##_##name##_, SF_LEVEL)
 /* gemv and gemm of one type; grammar of the names: arch/README.md. */
 #define SF_MATMUL_AVX2(id, name, tile)                                                             \
-    static void sf_gemv_##name##_avx2(float *y, size_t ldy, const void *w,                         \
+    static void SF_KERNEL(gemv, name)(float *y, size_t ldy, const void *w,                         \
                                       const struct sf_acts *x, size_t n, size_t r0, size_t r1,     \
                                       size_t k) {                                                  \
         SF_UNUSED(n);                                                                              \
         SF_MUL_ROWS(tile, SF_T_##id, y, ldy, w, x, 1, r0, r1, k);                                  \
     }                                                                                              \
-    static void sf_gemm_##name##_avx2(float *y, size_t ldy, const void *w,                         \
+    static void SF_KERNEL(gemm, name)(float *y, size_t ldy, const void *w,                         \
                                       const struct sf_acts *x, size_t n, size_t r0, size_t r1,     \
                                       size_t k) {                                                  \
         SF_MUL_ROWS(tile, SF_T_##id, y, ldy, w, x, n, r0, r1, k);                                  \
     }
 #define SF_MATMUL_SET(id, name)                                                                    \
     k->mm[SF_T_##id] = (struct sf_matmul) {                                                        \
-        .rows = SF_PACK_ROWS, .gemv = sf_gemv_##name##_avx2, .gemm = sf_gemm_##name##_avx2         \
+        .rows = SF_PACK_ROWS, .gemv = SF_KERNEL(gemv, name), .gemm = SF_KERNEL(gemm, name)         \
     }
 
 #endif

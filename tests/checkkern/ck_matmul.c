@@ -116,6 +116,9 @@ static void check(struct ck *c, int arg) {
         one_case(c, t, 896, q->block == 256 ? 4864 : 896, 2);
         one_case(c, t, 64, 8192, 3);
         one_case(c, t, 151936, q->block == 1 ? 8 : q->block, 1);
+        /* kernels cut long rows, many rows and many tokens into pieces */
+        one_case(c, t, 33, q->block == 256 ? 6912 : 6944, 17);
+        one_case(c, t, 600, 1024, 35);
     }
 }
 

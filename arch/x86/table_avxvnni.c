@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT
+ * table_avxvnni.c - the AVX-VNNI overlay: the matmuls. The rest stays as AVX2 has it.
+ */
+#include "matmul_avxvnni.h"
+
+void sf_kernels_avxvnni(struct sf_kernels *k) {
+    sf_fill_matmul_q32_avxvnni(k);
+}
