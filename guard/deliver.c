@@ -80,7 +80,10 @@ void sf_deliver_all(struct sf_guard *g) {
         if (!sf_safe(k->spent_end, g->policy->budget)) continue;
         size_t n = show(g, p, from, i + 1, &at);
         bool there = emit(g, g->out, n, i + 1 - from);
-        from = i + 1;
+        while (from <= i) { /* carry.power was that at `from` */
+            sf_safety_step(&g->carry, g->reader.gamma);
+            from++;
+        }
         g->stats->spent = k->spent_end;
         if (!there) break;
     }
@@ -103,6 +106,13 @@ void sf_deliver_all(struct sf_guard *g) {
     g->base = from;
 }
 
+/* Token ids that fallback text f is told with; 0: without. */
+static size_t fallback_ids(const struct sf_guard *g, int f) {
+    /* Of an answer's first token a leading space would be taken for the tokenizer's own. */
+    bool misread = f == 0 && g->run->drop_space && g->fallback[f].text[0] == ' ';
+    return misread ? 0 : g->fallback[f].n_id;
+}
+
 /* Reads fallback text f from the last delivered byte on. What it costs must already be the price of
  * ending there, so that it costs nothing itself. */
 static bool in_place(struct sf_guard *g, int f, struct sf_point *at) {
@@ -113,7 +123,13 @@ static bool in_place(struct sf_guard *g, int f, struct sf_point *at) {
     *at = *sf_trunk_point(g, g->base);
     sf_state_copy(r, &g->work, sf_trunk_state(g, g->base));
     if (!sf_safe(spent, g->policy->budget)) return false;
-    if (sf_read_text(r, at, &g->work, text, g->fallback[f].n, &why) != SF_READ_SAFE) return false;
+    /* As it will be told: by ids where it has them, so that an audit of the ids says the same. */
+    size_t n_id = fallback_ids(g, f);
+    for (size_t i = 0; i < n_id; i++)
+        if (sf_read_spelled(r, at, &g->work, g->fallback[f].id[i], &why) != SF_READ_SAFE)
+            return false;
+    if (n_id == 0 && sf_read_text(r, at, &g->work, text, g->fallback[f].n, &why) != SF_READ_SAFE)
+        return false;
     if (sf_read_end(r, at, &g->work, true, &why) != SF_READ_SAFE) return false;
     return SF_MUTANT(28, at->safety.spent <= spent, true);
 }
@@ -131,9 +147,11 @@ void sf_fall_back(struct sf_guard *g) {
     if (g->policy->fallback[0] == 0 || !in_place(g, f, &at)) return; /* only stop */
     st->finish = SUREFOOT_FINISH_FALLBACK;
     st->spent = at.safety.spent;
-    for (size_t i = 0; i < g->fallback[f].n_id; i++)
+    g->carry.power = at.safety.power;
+    size_t n_id = fallback_ids(g, f);
+    for (size_t i = 0; i < n_id; i++)
         g->out_tok[i] = (surefoot_token){.id = g->fallback[f].id[i], .logprob = (float)NAN};
-    emit(g, g->fallback[f].text, g->fallback[f].n, g->fallback[f].n_id);
+    emit(g, g->fallback[f].text, g->fallback[f].n, n_id);
 }
 
 /* Token ids of one fallback text, only if they spell it. */

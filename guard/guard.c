@@ -280,6 +280,7 @@ static surefoot_status begin(struct sf_guard *g, const struct sf_guard_run *run,
         if (err) *err = g->reader.fault_text;
         return g->reader.fault;
     }
+    g->carry.power = sf_trunk_point(g, 0)->safety.power;
     g->trunk.tip = *sf_trunk_point(g, 0);
     g->trunk.state = *sf_trunk_state(g, 0);
     stats->spent = g->trunk.tip.spent_end;

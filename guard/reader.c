@@ -149,6 +149,22 @@ enum sf_read sf_read_token(struct sf_reader *r, struct sf_point *p, struct sf_st
     return rest(r, p, s);
 }
 
+enum sf_read sf_read_spelled(struct sf_reader *r, struct sf_point *p, struct sf_state *s,
+                             int32_t id, struct sf_why *why) {
+    size_t raw;
+    bool ends;
+    const char *bytes = r->gen->piece(r->gen->self, id, &raw, &ends);
+    *why = (struct sf_why){0};
+    if (raw > SF_GUARD_MAX_PIECE) return SF_READ_UNSAFE;
+    struct sf_piece piece = {.bytes = r->out, .token = id};
+    piece.n = sf_utf8_feed(&p->utf8, bytes, raw, r->out);
+    piece.boundary = p->marker && piece.n > 0;
+    if (piece.n > 0) p->marker = false;
+    enum sf_read is = read_piece(r, p, s, &piece, NAN, why);
+    if (is == SF_READ_SAFE) sf_safety_step(&p->safety, r->gamma);
+    return is;
+}
+
 enum sf_read sf_read_part(struct sf_reader *r, struct sf_point *p, struct sf_state *s, int32_t id,
                           size_t n, struct sf_why *why) {
     size_t all = sf_reader_show(r, p, id);
@@ -173,8 +189,7 @@ enum sf_read sf_read_end(struct sf_reader *r, struct sf_point *p, struct sf_stat
     size_t n = cut ? 0 : sf_utf8_end(&p->utf8, last);
     p->utf8.n = 0;
     if (n > 0) {
-        struct sf_piece piece = {.bytes = last, .n = n, .token = -1};
-        enum sf_read is = read_piece(r, p, s, &piece, NAN, why);
+        enum sf_read is = sf_read_text(r, p, s, last, n, why);
         if (is != SF_READ_SAFE) return is;
     }
     r->charges.n = 0;

@@ -82,7 +82,10 @@ enum sf_read sf_read_part(struct sf_reader *r, struct sf_point *p, struct sf_sta
 /* The text ends: half a character becomes U+FFFD (unless cut), then the last charges. */
 enum sf_read sf_read_end(struct sf_reader *r, struct sf_point *p, struct sf_state *s, bool cut,
                          struct sf_why *why);
-/* Reads text in place of a token (fallback). */
+/* Reads a token of the fallback text: as it is spelled, stop strings or not. */
+enum sf_read sf_read_spelled(struct sf_reader *r, struct sf_point *p, struct sf_state *s,
+                             int32_t id, struct sf_why *why);
+/* Reads text in place of a token (a fallback without ids, the rest of a cut token). */
 enum sf_read sf_read_text(struct sf_reader *r, struct sf_point *p, struct sf_state *s,
                           const char *text, size_t n, struct sf_why *why);
 /* Text that token id adds after p, in r->out; p's character state moves on. */

@@ -17,8 +17,13 @@ static uint64_t scaled(uint64_t a, uint64_t b) {
 uint64_t sf_safety_gamma(double gamma) {
     if (!(gamma > 0)) return 1;
     if (gamma >= 1) return SF_POWER_ONE;
-    uint64_t g = (uint64_t)(gamma * (double)SF_POWER_ONE + 0.5);
-    return g > 0 ? g : 1;
+    /* gamma = m / 2^s exactly, m < 2^53 and s >= 53: m 1e18 < 2^113, rounded up. */
+    int e;
+    uint64_t m = (uint64_t)ldexp(frexp(gamma, &e), 53);
+    int s = 53 - e;
+    if (s >= 127) return 1;
+    unsigned __int128 x = (unsigned __int128)m * SF_POWER_ONE, unit = (unsigned __int128)1 << s;
+    return (uint64_t)((x + SF_MUTANT(32, unit - 1, 0)) >> s);
 }
 
 void sf_safety_begin(struct sf_safety *s) {

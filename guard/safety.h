@@ -17,7 +17,7 @@ struct sf_safety {
     uint64_t power; /* gamma^t in units of 1e-18, rounded up at every step, at least 1      */
 };
 
-/* gamma (0 < gamma <= 1) in units of 1e-18, at least 1. */
+/* gamma (0 < gamma <= 1) in units of 1e-18, rounded up (a charge is never lighter than its share). */
 uint64_t sf_safety_gamma(double gamma);
 /* t = 0: nothing spent. */
 void sf_safety_begin(struct sf_safety *s);

@@ -364,6 +364,9 @@ bool sf_expand(struct sf_guard *g, int first, bool revoke) {
         c->start = c->n;
         c->parent = from == &g->trunk ? -1 : (int)(from - g->pool);
         c->finish = SUREFOOT_FINISH_NONE;
+        c->part_id = -1;
+        c->part_bytes = SF_MUTANT(31, 0, c->part_bytes);
+        c->torn = false;
         c->life = SF_PATH_LIVE;
     }
     return true;

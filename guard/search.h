@@ -15,6 +15,7 @@
 #include "guard.h"
 
 #define SF_GUARD_SEPARATOR "\n\n" /* between delivered text and the fallback text */
+#define SF_GUARD_FALLBACK (SF_POLICY_MAX_FALLBACK + sizeof SF_GUARD_SEPARATOR) /* its bytes */
 
 enum { SF_SEQ_TRUNK, SF_SEQ_PROMPT, SF_SEQ_FIRST }; /* generator sequences; then beams, candidates */
 
@@ -43,9 +44,9 @@ struct sf_guard {
     int n, k, d, retries, lag; /* N, K, d, M, lag as the policy has them; lazy: K = 1, lag = 0 */
     bool lazy;
     struct { /* [0]: the fallback text; [1]: with the separator, after delivered text */
-        char text[SF_POLICY_MAX_FALLBACK + sizeof SF_GUARD_SEPARATOR];
+        char text[SF_GUARD_FALLBACK];
         size_t n, n_id; /* n_id 0: shown as text without token ids */
-        int32_t id[SF_POLICY_MAX_FALLBACK + sizeof SF_GUARD_SEPARATOR];
+        int32_t id[SF_GUARD_FALLBACK];
     } fallback[2];
 
     /* one answer */
@@ -76,7 +77,8 @@ struct sf_guard {
     struct sf_pace pace;
     /* delivery */
     char out[SF_GUARD_MAX_TEXT + SF_UTF8_OUT(SF_GUARD_MAX_PIECE) + 4];
-    surefoot_token out_tok[SF_GUARD_MAX_TOKENS];
+    surefoot_token out_tok[SF_GUARD_MAX_TOKENS > SF_GUARD_FALLBACK ? SF_GUARD_MAX_TOKENS
+                                                                   : SF_GUARD_FALLBACK];
 };
 
 /* ---- the trunk */

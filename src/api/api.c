@@ -229,6 +229,17 @@ void surefoot_guard_close(surefoot_guard *g) {
     sf_free(g);
 }
 
+surefoot_status surefoot_prompt_ids(const surefoot_model *m, const surefoot_prompt *prompt,
+                                    int32_t *ids, size_t cap, size_t *n_out, size_t *n_free,
+                                    surefoot_error *err) {
+    size_t free_tokens;
+    if (!m || !prompt || (!ids && cap) || !n_out)
+        return sf_fail(err, SUREFOOT_E_USAGE, 0, "surefoot_prompt_ids: an argument is NULL");
+    surefoot_status st = sf_prompt_encode(m, prompt, ids, cap, n_out, &free_tokens, err);
+    if (n_free) *n_free = free_tokens;
+    return st;
+}
+
 static surefoot_status guarded(surefoot_session *s, const surefoot_guard *g,
                                const struct sf_request *r, size_t n_prompt, size_t n_free,
                                surefoot_stats *stats, surefoot_error *err) {

@@ -282,6 +282,14 @@ SUREFOOT_API surefoot_status surefoot_generate(surefoot_session *s, surefoot_gua
                                                surefoot_emit_fn emit, void *user,
                                                surefoot_stats *stats, surefoot_error *err);
 
+/* The token ids that surefoot_generate would evaluate for this prompt, control tokens included.
+ * *n_out and cap as for surefoot_tokenize (when cap is too small: E_USAGE). *n_free (may be NULL):
+ * how many of them are prompt, the rest being already the answer's. */
+SUREFOOT_API surefoot_status surefoot_prompt_ids(const surefoot_model *m,
+                                                 const surefoot_prompt *prompt, int32_t *ids,
+                                                 size_t cap, size_t *n_out, size_t *n_free,
+                                                 surefoot_error *err);
+
 /* ------------------------------------------------------------------------------------- guard */
 
 typedef enum { SUREFOOT_GUARD_LAZY = 0, SUREFOOT_GUARD_FULL = 1 } surefoot_guard_mode;
@@ -323,7 +331,8 @@ SUREFOOT_API void surefoot_guard_close(surefoot_guard *g);
 /* The verdict on a finished text, without a model: charges in order, per prefix. prompt is read
  * first and is free. model may be NULL for cost models that read only text; ids replace text.
  * The prompt is text here and has no role markers: a phrase that reaches from a chat prompt into the
- * answer is charged, though the guard, which sees the marker between them, does not charge it. */
+ * answer is charged, though the guard, which sees the marker between them, does not charge it. For
+ * the guard's own numbers use surefoot_audit. */
 typedef struct {
     uint64_t token;                /* index of the piece that was read when it was charged        */
     uint64_t begin, end;           /* bytes of the span, counted from the first answer byte; a
@@ -335,6 +344,7 @@ typedef struct {
     int64_t spent, budget;         /* millionths                                                  */
     double z;                      /* gamma^-t (d0 - spent), for display only                     */
     uint64_t settled, bytes;       /* S at the end, and the length of the answer, in bytes        */
+    uint64_t steps;                /* pieces of the answer: the t of gamma^t                      */
 } surefoot_verdict;
 /* called for every piece: its text, spent after it, S after it, and its charges (may be none) */
 typedef void (*surefoot_check_fn)(void *user, const char *piece, size_t n, int64_t spent,
@@ -345,6 +355,35 @@ SUREFOOT_API surefoot_status surefoot_check(const surefoot_policy *p, const sure
                                             size_t n_text, const int32_t *ids, size_t n_ids,
                                             surefoot_check_fn fn, void *user,
                                             surefoot_verdict *verdict, surefoot_error *err);
+
+/* An answer as it was delivered, with the tokens of its prompt: what an audit needs to come to the
+ * guard's own numbers. _init fills the defaults. */
+typedef struct {
+    size_t size;
+    const int32_t *prompt_ids;     /* the evaluated prompt (surefoot_prompt_ids); control tokens in
+                                      it are its role boundaries                                  */
+    size_t n_prompt_ids;
+    size_t n_free;                 /* tokens of it that are free; the rest was put into the answer's
+                                      turn and is charged; default SIZE_MAX: all are free         */
+    const int32_t *ids;            /* the delivered tokens                                        */
+    size_t n_ids;
+    const char *text;              /* the delivered text, NULL: that of ids. What it has behind the
+                                      text of ids is read after them: the part of a token before a
+                                      stop string, a fallback text without ids. It must begin with
+                                      the text of ids (E_USAGE)                                   */
+    size_t n_text;
+    int64_t spent;                 /* scope = conversation: what the answers before spent (their
+                                      verdict's or stats' spent, millionths), and in how many     */
+    uint64_t steps;                /* pieces (their verdicts' steps); defaults 0                  */
+} surefoot_transcript;
+SUREFOOT_API void surefoot_transcript_init(surefoot_transcript *t);
+/* The verdict on t: .spent equals surefoot_stats.spent of the run that delivered it. Independent of
+ * the guard: it shares the cost model and the safety state's arithmetic with it, nothing else.
+ * E_USAGE: a NULL argument, an id outside the vocabulary, or text that is not that of ids. */
+SUREFOOT_API surefoot_status surefoot_audit(const surefoot_policy *p, const surefoot_model *model,
+                                            const surefoot_transcript *t, surefoot_check_fn fn,
+                                            void *user, surefoot_verdict *verdict,
+                                            surefoot_error *err);
 
 #ifdef __cplusplus
 }

@@ -89,7 +89,27 @@ struct text { /* what is checked: text, or ids where ids is not NULL */
     size_t n_prompt, n_text;
     const int32_t *ids;
     size_t n_ids;
+    const int32_t *prompt_ids; /* not NULL: the audit of a run, token by token */
+    size_t n_prompt_ids, n_free;
 };
+
+static surefoot_status verdict_of(const surefoot_policy *p, const surefoot_model *m,
+                                  const struct text *t, struct report *r, surefoot_verdict *v,
+                                  surefoot_error *err) {
+    if (!t->prompt_ids)
+        return surefoot_check(p, m, t->prompt, t->n_prompt, t->text, t->n_text, t->ids, t->n_ids,
+                              on_prefix, r, v, err);
+    surefoot_transcript a;
+    surefoot_transcript_init(&a);
+    a.prompt_ids = t->prompt_ids;
+    a.n_prompt_ids = t->n_prompt_ids;
+    a.n_free = t->n_free;
+    a.ids = t->ids;
+    a.n_ids = t->n_ids;
+    a.text = t->text;
+    a.n_text = t->n_text;
+    return surefoot_audit(p, m, &a, on_prefix, r, v, err);
+}
 
 /* 0 safe, 7 unsafe, or another exit status after a line. */
 static int check(const struct sf_cli *c, const surefoot_policy *p, const surefoot_model *m,
@@ -101,8 +121,7 @@ static int check(const struct sf_cli *c, const surefoot_policy *p, const surefoo
     struct report r = {.cli = c, .json = c->json || c->jsonl};
     r.budget = p->budget;
     if (r.json) sf_out_str("{\"prefixes\":[");
-    surefoot_status s = surefoot_check(p, m, t->prompt, t->n_prompt, t->text, t->n_text, t->ids,
-                                       t->n_ids, on_prefix, &r, &v, &err);
+    surefoot_status s = verdict_of(p, m, t, &r, &v, &err);
     if (s != SUREFOOT_OK) {
         if (r.json) {
             sf_out_str("],\"error\":");
@@ -143,51 +162,46 @@ static int json_ids(const json_t *a, const char *what, int32_t **ids, size_t *n)
     return 0;
 }
 
-static int detokenized(const surefoot_model *m, const int32_t *ids, size_t n, char **out,
-                       size_t *n_out) {
-    surefoot_error err = {0};
-    surefoot_detokenize(m, ids, n, NULL, 0, n_out, NULL);
-    *out = malloc(*n_out + 1);
-    if (!*out) return sf_cli_fail(4, "no memory for a text");
-    return sf_cli_status(surefoot_detokenize(m, ids, n, *out, *n_out, n_out, &err), &err);
+/* One JSON object, by ids: "ids", and "prompt_ids" (with "n_free" of them free, else all) or
+ * "prompt" before them; beside prompt_ids a "text" is the delivered text, as run --json prints it. */
+static int by_ids(const struct sf_cli *c, const surefoot_policy *p, const surefoot_model *m,
+                  const json_t *o, struct text *t) {
+    const json_t *ids = json_object_get(o, "ids"), *v = json_object_get(o, "prompt_ids");
+    int32_t *list[2] = {NULL, NULL};
+    int code = json_ids(ids, "ids", &list[0], &t->n_ids);
+    t->ids = list[0];
+    t->n_free = SIZE_MAX;
+    if (!code && json_is_array(v)) {
+        code = json_ids(v, "prompt_ids", &list[1], &t->n_prompt_ids);
+        t->prompt_ids = list[1];
+        if (json_is_string((v = json_object_get(o, "text")))) {
+            t->text = json_string_value(v);
+            t->n_text = json_string_length(v);
+        }
+        if (json_is_integer((v = json_object_get(o, "n_free"))) && json_integer_value(v) >= 0)
+            t->n_free = (size_t)json_integer_value(v);
+    }
+    if (!code) code = check(c, p, m, t);
+    free(list[0]);
+    free(list[1]);
+    return code;
 }
 
-/* One JSON object: "text" or "ids", and "prompt" or "prompt_ids" before it. */
 static int check_object(const struct sf_cli *c, const surefoot_policy *p, const surefoot_model *m,
                         const json_t *o) {
     struct text t = {.prompt = c->after ? c->after : ""};
     t.n_prompt = strlen(t.prompt);
-    json_t *v, *ids = json_object_get(o, "ids"), *text = json_object_get(o, "text");
-    int32_t *id_list[2] = {NULL, NULL};
-    char *prompt_text = NULL;
-    size_t n = 0;
-    int code = 0;
-    bool by_ids = c->ids && json_is_array(ids);
-    if ((v = json_object_get(o, "prompt")) && json_is_string(v)) {
+    json_t *v = json_object_get(o, "prompt"), *text = json_object_get(o, "text");
+    if (json_is_string(v)) {
         t.prompt = json_string_value(v);
         t.n_prompt = json_string_length(v);
     }
-    if (by_ids) {
-        code = json_ids(ids, "ids", &id_list[0], &n);
-        t.ids = id_list[0];
-        t.n_ids = n;
-        v = json_object_get(o, "prompt_ids");
-        if (!code && json_is_array(v)) {
-            code = json_ids(v, "prompt_ids", &id_list[1], &n);
-            if (!code) code = detokenized(m, id_list[1], n, &prompt_text, &t.n_prompt);
-            if (!code) t.prompt = prompt_text;
-        }
-    } else if (!c->ids && json_is_string(text)) {
-        t.text = json_string_value(text);
-        t.n_text = json_string_length(text);
-    } else {
-        code = sf_cli_fail(3, "the object has no %s", c->ids ? "array \"ids\"" : "string \"text\"");
-    }
-    if (!code) code = check(c, p, m, &t);
-    free(prompt_text);
-    free(id_list[0]);
-    free(id_list[1]);
-    return code;
+    if (c->ids && json_is_array(json_object_get(o, "ids"))) return by_ids(c, p, m, o, &t);
+    if (c->ids || !json_is_string(text))
+        return sf_cli_fail(3, "the object has no %s", c->ids ? "array \"ids\"" : "string \"text\"");
+    t.text = json_string_value(text);
+    t.n_text = json_string_length(text);
+    return check(c, p, m, &t);
 }
 
 static int check_lines(const struct sf_cli *c, const surefoot_policy *p, const surefoot_model *m,

@@ -1,68 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * cases.c - the laws one by one, each with a process made for it, so that its failure has a name.
+ * cases.c - the laws one by one, each with a process made for it, so that its failure has a name:
+ * the search, its faults and its books. What concerns text and charges is in cases_text.c.
  */
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
+#include "cases.h"
 
-#include "laws.h"
-
-/* A run over single letters: every text is a path of the table. */
-static void letters(struct toy_run *r, const char *const *piece, int n, uint64_t seed) {
-    toy_run_init(r);
-    r->toy.n_vocab = n;
-    for (int i = 0; i < n; i++) r->toy.piece[i] = piece[i];
-    r->toy.seed = seed * 0x9E3779B97F4A7C15u + 7;
-    r->toy.draw_seed = seed;
-    r->toy.fail_with = SUREFOOT_OK;
-    r->no_memory = true;
-}
-static void forbid(struct toy_run *r, enum toy_kind kind, const char *phrase, int64_t weight) {
-    r->cost.kind = kind;
-    r->cost.phrase[r->cost.n] = phrase;
-    r->cost.weight[r->cost.n++] = weight;
-}
-static bool holds(const char *text, size_t n, const char *phrase) {
-    size_t m = strlen(phrase);
-    for (size_t i = 0; i + m <= n; i++)
-        if (memcmp(text + i, phrase, m) == 0) return true;
-    return false;
-}
-/* Runs it and asks every law; the message names the case. */
-static const char *go(struct toy_run *r, const char *name, uint64_t seed) {
-    const char *v = toy_go(r) ? law_check(r) : r->err.text;
-    return v ? law_violation("%s, seed %llu: %s", name, (unsigned long long)seed, v) : NULL;
-}
-#define GO(r, seed)                                                                                \
-    do {                                                                                           \
-        const char *v_ = go(r, __func__, seed);                                                    \
-        if (v_) return v_;                                                                         \
-    } while (0)
-#define MUST(x)                                                                                    \
-    do {                                                                                           \
-        if (!(x))                                                                                  \
-            return law_violation("%s, seed %llu: not %s", __func__, (unsigned long long)seed, #x); \
-    } while (0)
-
-static struct toy_run run, other; /* large */
-static const char *const abx[] = {"a", "b", "x", ".", " ", NULL};
-enum { N_ABX = 6 };
-
-/* Modes, N, K, d, M, one after the other. */
-static void shape(struct toy_run *r, uint64_t i) {
-    static const int n[] = {1, 2, 4, 8}, d[] = {1, 2, 3, 4, 8, 16};
-    struct surefoot_policy *p = &r->policy;
-    p->mode = i % 2 ? SUREFOOT_GUARD_FULL : SUREFOOT_GUARD_LAZY;
-    p->candidates = n[i / 2 % 4];
-    p->block = d[i / 8 % 6];
-    p->retries = (int)(i / 48 % 3);
-    p->keep = i / 144 % 2 && p->candidates > 1 ? 2 : 1;
-    p->w_calm = (int)(i % 3) - 1;
-}
-enum { SHAPES = 288 };
+static struct toy_run other;
 
 /* Every continuation is unsafe: nothing but the fallback is ever shown. */
-static const char *unsafe_everywhere(uint64_t n) {
+const char *law_unsafe_everywhere(uint64_t n) {
     for (uint64_t seed = 0; seed < n; seed++) {
         letters(&run, abx, 5, seed);
         shape(&run, seed);
@@ -78,7 +23,7 @@ static const char *unsafe_everywhere(uint64_t n) {
 }
 
 /* All leaves of one block are drawn: `full` keeps the best safe one, found here by brute force. */
-static const char *best_leaf(uint64_t n) {
+const char *law_best_leaf(uint64_t n) {
     static const int shapes[][3] = {{2, 3, 8}, {2, 2, 4}, {2, 1, 2},
                                     {8, 1, 8}, {4, 1, 4}, {6, 1, 6}};
     static const char *const part[] = {"a", "b", "ab", "x", "ba", "aa", "bx", "."};
@@ -138,72 +83,8 @@ static const char *best_leaf(uint64_t n) {
     return n < 100 || (lonely > 0 && none > 0) ? NULL : "best_leaf: no case with one safe leaf";
 }
 
-/* A phrase in pieces: over tokens, over blocks, over the prompt's end. */
-static const char *split_phrase(uint64_t n) {
-    static const char *const phrase[] = {"abab", "ab", "ba.x", "a b", "xx"};
-    int wanted = 0;
-    for (uint64_t seed = 0; seed < n; seed++) {
-        char plain[TOY_TEXT];
-        surefoot_finish f;
-        letters(&run, abx, N_ABX, seed);
-        shape(&run, seed);
-        forbid(&run, TOY_PHRASE, phrase[seed % 5], SF_COST_UNIT);
-        run.toy.sharp = 1;
-        run.n_predict = 24;
-        run.prompt[0] = (int32_t)(seed / 5 % 5);
-        size_t m = toy_plain(&run, plain + 1, &f);
-        plain[0] = abx[run.prompt[0]][0];
-        wanted += holds(plain, m + 1, phrase[seed % 5]);
-        GO(&run, seed);
-        memcpy(plain + 1, run.text, run.n_text);
-        size_t shown = run.n_text - (run.stats.finish == SUREFOOT_FINISH_FALLBACK ? 3 : 0);
-        MUST(!holds(plain, shown + 1, phrase[seed % 5]));
-    }
-    return n < 100 || wanted > 10 ? NULL : "split_phrase: the process never said it";
-}
-
-/* A stop string that cuts a harmless word down to a harmful one. */
-static const char *stop_makes_word(uint64_t n) {
-    int stopped = 0;
-    for (uint64_t seed = 0; seed < n; seed++) {
-        letters(&run, abx, N_ABX, seed);
-        shape(&run, seed);
-        forbid(&run, TOY_WORD, "a", SF_COST_UNIT);
-        forbid(&run, TOY_WORD, "ba", SF_COST_UNIT);
-        run.stop[0] = "bx";
-        run.stop[1] = seed % 2 ? "x " : "xa";
-        run.n_stop = 2;
-        run.toy.sharp = 1;
-        run.prompt[0] = 3;
-        GO(&run, seed);
-        stopped += run.stats.finish == SUREFOOT_FINISH_STOP;
-    }
-    return n < 100 || stopped > 10 ? NULL : "stop_makes_word: no stop string came";
-}
-
-/* What costs exactly the budget is allowed, one millionth more is not. */
-static const char *exact_budget(uint64_t n) {
-    static const char *const one[] = {"a", "b"};
-    for (uint64_t seed = 0; seed < n; seed++) {
-        letters(&run, one, 2, seed);
-        shape(&run, seed);
-        forbid(&run, TOY_PHRASE, "a", 250000);
-        forbid(&run, TOY_PHRASE, "b", 250000);
-        run.n_predict = 4;
-        run.policy.budget = 1000000;
-        strcpy(run.policy.fallback, "no");
-        GO(&run, seed);
-        MUST(run.n_text == 4 && run.stats.finish == SUREFOOT_FINISH_LENGTH);
-        MUST(run.stats.spent == 1000000);
-        run.policy.budget = 999999;
-        GO(&run, seed);
-        MUST(run.stats.finish != SUREFOOT_FINISH_LENGTH && run.stats.spent <= 750000);
-    }
-    return NULL;
-}
-
 /* No logits are finite after some token, or ever. */
-static const char *nan_logits(uint64_t n) {
+const char *law_nan_logits(uint64_t n) {
     for (uint64_t seed = 0; seed < n; seed++) {
         letters(&run, abx, N_ABX, seed);
         shape(&run, seed);
@@ -222,7 +103,7 @@ static const char *nan_logits(uint64_t n) {
 }
 
 /* The cost model fails at its k-th call and from then on, for every k. */
-static const char *failing_cost(uint64_t n) {
+const char *law_failing_cost(uint64_t n) {
     for (uint64_t seed = 0; seed < n; seed++)
         for (int k = 0, calls = 1; k <= calls; k++) {
             letters(&run, abx, N_ABX, seed);
@@ -245,7 +126,7 @@ static const char *failing_cost(uint64_t n) {
 }
 
 /* A cost model that breaks its own contract from its first call in the answer on. */
-static const char *lying_cost(uint64_t n) {
+const char *law_lying_cost(uint64_t n) {
     for (uint64_t seed = 0; seed < n; seed++)
         for (int lie = TOY_FAILS; lie <= TOY_INFINITE; lie++) {
             letters(&run, abx, 5, seed);
@@ -268,7 +149,7 @@ static const char *lying_cost(uint64_t n) {
 }
 
 /* Ctrl-C at every poll; a client lost at every delivery; a step that fails at every k. */
-static const char *stops_anywhere(uint64_t n) {
+const char *law_stops_anywhere(uint64_t n) {
     for (uint64_t seed = 0; seed < n; seed++)
         for (int how = 0; how < 4; how++)
             for (int k = -1, most = 0; k < most; k++) {
@@ -303,7 +184,7 @@ static const char *stops_anywhere(uint64_t n) {
 }
 
 /* Deadlines from shorter than one step to longer than the answer. */
-static const char *deadlines(uint64_t n) {
+const char *law_deadlines(uint64_t n) {
     int stopped = 0, missed = 0;
     for (uint64_t seed = 0; seed < n; seed++) {
         letters(&run, abx, N_ABX, seed);
@@ -321,7 +202,7 @@ static const char *deadlines(uint64_t n) {
 }
 
 /* The smallest search and no budget at all. */
-static const char *smallest(uint64_t n) {
+const char *law_smallest(uint64_t n) {
     for (uint64_t seed = 0; seed < n; seed++) {
         letters(&run, abx, N_ABX, seed);
         run.policy.mode = seed % 2 ? SUREFOOT_GUARD_FULL : SUREFOOT_GUARD_LAZY;
@@ -335,7 +216,7 @@ static const char *smallest(uint64_t n) {
 }
 
 /* The same seed gives the same answer, also by a guard that has answered before. */
-static const char *repeats(uint64_t n) {
+const char *law_repeats(uint64_t n) {
     for (uint64_t seed = 0; seed < n; seed++) {
         law_random(&run, seed);
         if (run.cost.lie_at >= 0 || run.toy.fail_with || run.lose_client >= 0) continue;
@@ -343,6 +224,7 @@ static const char *repeats(uint64_t n) {
         other = run;
         if (!toy_go(&run)) continue;
         other.answers = 3;
+        other.others = seed % 2;
         other.toy.fail_step = -1;
         toy_go(&other);
         MUST(run.n_text == other.n_text && memcmp(run.text, other.text, run.n_text) == 0);
@@ -387,7 +269,7 @@ static const char *all_texts(const struct toy_cost *c, char *text, size_t n, int
     }
     return v;
 }
-static const char *settled_length(uint64_t n) {
+const char *law_settled_length(uint64_t n) {
     static const char *const phrase[][3] = {{"ab", "xa", "aab"}, {"aba", "b.a", ". "}};
     int calls = 0;
     for (uint64_t i = 0; i < 2; i++)
@@ -403,7 +285,7 @@ static const char *settled_length(uint64_t n) {
 }
 
 /* Penalties turn retries away from what failed: fewer dead ends than without. */
-static const char *penalties_help(uint64_t n) {
+const char *law_penalties_help(uint64_t n) {
     uint64_t dead[2] = {0, 0};
     for (uint64_t seed = 0; seed < n; seed++)
         for (int on = 0; on < 2; on++) {
@@ -425,7 +307,7 @@ static const char *penalties_help(uint64_t n) {
 }
 
 /* Only taking back held tokens leads out: the word is complete and whatever follows proves it. */
-static const char *revoke_helps(uint64_t n) {
+const char *law_revoke_helps(uint64_t n) {
     static const char *const part[] = {"a", " ", ".", "x"};
     uint64_t dead[2] = {0, 0}, taken = 0;
     for (uint64_t seed = 0; seed < n; seed++)
@@ -451,7 +333,7 @@ static const char *revoke_helps(uint64_t n) {
 }
 
 /* What was delivered stays settled when the tokens that proved it are taken back. */
-static const char *revoke_settles(uint64_t n) {
+const char *law_revoke_settles(uint64_t n) {
     static const char *const part[] = {"a", " ", "b", " a"};
     uint64_t taken = 0;
     for (uint64_t seed = 0; seed < n; seed++) {
@@ -474,48 +356,8 @@ static const char *revoke_settles(uint64_t n) {
     return n < 100 || taken > 0 ? NULL : "revoke_settles: nothing was revoked";
 }
 
-/* A control token at the prompt's end is a role boundary: no phrase reaches across it. In the
- * answer a control token is no boundary: the text is what is shown. */
-static const char *role_boundary(uint64_t n) {
-    static const char *const part[] = {"a", "b", ""};
-    bool across = false;
-    for (uint64_t seed = 0; seed < n; seed++) {
-        letters(&run, part, 3, seed);
-        shape(&run, seed);
-        forbid(&run, TOY_PHRASE, "ab", SF_COST_UNIT);
-        run.prompt[0] = 0;
-        run.prompt[1] = 2;
-        run.n_prompt = run.n_free = 2;
-        run.cost.lie_at = 1 << 30; /* the price of the whole text does not know roles */
-        run.cost.lie = TOY_FORGETS;
-        GO(&run, seed);
-        size_t shown = run.n_text - (run.stats.finish == SUREFOOT_FINISH_FALLBACK ? 3 : 0);
-        across |= shown > 0 && run.text[0] == 'b';
-        MUST(!holds(run.text, shown, "ab"));
-    }
-    return n < 100 || across ? NULL : "role_boundary: nothing begins with b";
-}
-
-/* An opening that the caller puts into the answer's turn is charged; a prompt is not. */
-static const char *opening(uint64_t n) {
-    for (uint64_t seed = 0; seed < n; seed++) {
-        letters(&run, abx, N_ABX, seed);
-        shape(&run, seed);
-        forbid(&run, TOY_PHRASE, "ab", SF_COST_UNIT);
-        run.prompt[0] = 0;
-        run.prompt[1] = 1;
-        run.n_prompt = run.n_free = 2;
-        GO(&run, seed);
-        MUST(run.stats.finish != SUREFOOT_FINISH_CUT || run.n_text > 0);
-        run.n_free = (size_t)(seed % 2);
-        GO(&run, seed);
-        MUST(run.n_text == 0 && run.stats.finish == SUREFOOT_FINISH_CUT);
-    }
-    return NULL;
-}
-
 /* scope = conversation: what one answer spent is missing in the next. */
-static const char *conversation(uint64_t n) {
+const char *law_conversation(uint64_t n) {
     static const char *const one[] = {"a"};
     for (uint64_t seed = 0; seed < n; seed++) {
         letters(&run, one, 1, seed);
@@ -536,7 +378,7 @@ static const char *conversation(uint64_t n) {
 }
 
 /* A cost model that settles too late: more than d tokens, or too many bytes, are unsafe. */
-static const char *lag(uint64_t n) {
+const char *law_lag(uint64_t n) {
     static char longest[SF_GUARD_MAX_HOLD / 3];
     memset(longest, 'a', sizeof longest - 1);
     for (uint64_t seed = 0; seed < n; seed++) {
@@ -561,7 +403,7 @@ static const char *lag(uint64_t n) {
 }
 
 /* Full search: one step per token for all candidates, one row for the trunk's last token. */
-static const char *one_batch(uint64_t n) {
+const char *law_one_batch(uint64_t n) {
     static const char *const one[] = {"a", "b"};
     for (uint64_t seed = 0; seed < n; seed++) {
         letters(&run, one, 2, seed);
@@ -580,7 +422,7 @@ static const char *one_batch(uint64_t n) {
 }
 
 /* Beams are distinct: of equal candidates one stays. */
-static const char *no_twins(uint64_t n) {
+const char *law_no_twins(uint64_t n) {
     static const char *const part[] = {"a", "b", NULL};
     for (uint64_t seed = 0; seed < n; seed++) {
         letters(&run, part, 3, seed);
@@ -599,7 +441,7 @@ static const char *no_twins(uint64_t n) {
 }
 
 /* A ledger that is spent ends the answer within its bound (a search that wastes rows: a mutant). */
-static const char *ledger(uint64_t n) {
+const char *law_ledger(uint64_t n) {
     uint64_t spent = 0;
     for (uint64_t seed = 0; seed < n; seed++) {
         letters(&run, abx, 5, seed);
@@ -618,27 +460,8 @@ static const char *ledger(uint64_t n) {
     return spent ? law_violation("ledger: spent in %llu answers", (unsigned long long)spent) : NULL;
 }
 
-/* A fallback text that would cost something where it lands is not shown. */
-static const char *fallback_in_place(uint64_t n) {
-    for (uint64_t seed = 0; seed < n; seed++) {
-        letters(&run, abx, 5, seed);
-        shape(&run, seed);
-        for (int i = 0; i < 4; i++) forbid(&run, TOY_PHRASE, abx[i], 5);
-        run.toy.piece[3] = run.toy.piece[4] = "b";
-        run.cost.phrase[3] = "xno"; /* only across the prompt's end, and within the budget */
-        run.cost.weight[3] = 1;
-        run.policy.budget = 2;
-        run.prompt[0] = 2;
-        strcpy(run.policy.fallback, "no");
-        GO(&run, seed);
-        MUST(run.n_text == 0 && run.stats.finish == SUREFOOT_FINISH_CUT);
-        MUST(run.stats.fallbacks == 1);
-    }
-    return NULL;
-}
-
 /* Policies beyond the compile-time bounds, and a fallback text that costs, are refused by name. */
-static const char *refused(uint64_t n) {
+const char *law_refused(uint64_t n) {
     uint64_t seed = 0;
     SF_UNUSED(n);
 #define REFUSED(change, what)                                                                      \
@@ -662,30 +485,9 @@ static const char *refused(uint64_t n) {
     return NULL;
 }
 
-const struct law laws[] = {{"random_trees", law_random_trees, 20000},
-                           {"unsafe_everywhere", unsafe_everywhere, SHAPES},
-                           {"best_leaf", best_leaf, 3000},
-                           {"split_phrase", split_phrase, 4 * SHAPES},
-                           {"stop_makes_word", stop_makes_word, 4 * SHAPES},
-                           {"exact_budget", exact_budget, SHAPES},
-                           {"nan_logits", nan_logits, SHAPES},
-                           {"failing_cost", failing_cost, 60},
-                           {"lying_cost", lying_cost, SHAPES},
-                           {"stops_anywhere", stops_anywhere, 60},
-                           {"deadlines", deadlines, SHAPES},
-                           {"smallest", smallest, 300},
-                           {"repeats", repeats, 1000},
-                           {"settled_length", settled_length, 4},
-                           {"penalties_help", penalties_help, 400},
-                           {"revoke_helps", revoke_helps, 200},
-                           {"revoke_settles", revoke_settles, 20000},
-                           {"role_boundary", role_boundary, SHAPES},
-                           {"opening", opening, SHAPES},
-                           {"conversation", conversation, SHAPES},
-                           {"lag", lag, SHAPES},
-                           {"one_batch", one_batch, 20},
-                           {"no_twins", no_twins, 20},
-                           {"ledger", ledger, 100},
-                           {"fallback_in_place", fallback_in_place, SHAPES},
-                           {"refused", refused, 1}};
+const struct law laws[] = {
+#define SF_LAW(name, n) {#name, law_##name, n},
+#include "laws.def"
+#undef SF_LAW
+};
 const size_t n_laws = SF_COUNT(laws);

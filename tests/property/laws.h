@@ -13,7 +13,6 @@ void law_random(struct toy_run *r, uint64_t seed);
 const char *law_check(struct toy_run *r);
 
 const char *law_violation(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-const char *law_random_trees(uint64_t n);
 
 /* Each: NULL, or the violation found. n: how much to try. */
 typedef const char *(*law_fn)(uint64_t n);
@@ -22,6 +21,9 @@ struct law {
     law_fn holds;
     uint64_t n; /* a short run */
 };
+#define SF_LAW(name, much) const char *law_##name(uint64_t n);
+#include "laws.def"
+#undef SF_LAW
 extern const struct law laws[];
 extern const size_t n_laws;
 

@@ -622,7 +622,9 @@ bool toy_go(struct toy_run *r) {
                                .n_predict = r->n_predict,
                                .emit = emit,
                                .user = r};
+    const uint64_t seed = r->toy.draw_seed;
     for (int i = 0; i < r->answers; i++) {
+        if (r->others) r->toy.draw_seed = seed + (uint64_t)(r->answers - 1 - i) * 77;
         r->n_text = r->n_id = 0;
         r->toy.rows = r->toy.steps = r->toy.samples = r->toy.forks = r->toy.polls = 0;
         r->toy.retry_draws = r->toy.longest = 0;

@@ -16,21 +16,21 @@ enum { TOY_VOCAB = 16, TOY_SEQ = 20, TOY_CTX = 160, TOY_TEXT = 4096, TOY_EMITS =
 /* ---- the process: P(next | last tokens) is a hash; tokens are short byte strings */
 struct toy {
     /* script */
-    uint64_t seed;           /* of the table                                             */
-    uint64_t draw_seed;      /* of the random numbers                                    */
+    uint64_t seed;      /* of the table                                             */
+    uint64_t draw_seed; /* of the random numbers                                    */
     int n_vocab;
     const char *piece[TOY_VOCAB]; /* NULL: ends the text; "": control                    */
-    int memory;              /* tokens the table looks back                              */
-    float temperature;       /* 0: the largest                                           */
-    float sharp;             /* scale of the logits                                      */
-    bool enumerate;          /* candidate i takes digit t of i in base n_vocab - 1       */
+    int memory;                   /* tokens the table looks back                              */
+    float temperature;            /* 0: the largest                                           */
+    float sharp;                  /* scale of the logits                                      */
+    bool enumerate;               /* candidate i takes digit t of i in base n_vocab - 1       */
     uint32_t n_ctx;
     /* faults, counted down to 0; -1 never */
     int fail_step, fail_sample, fail_fork, abort_at;
     surefoot_status fail_with;
     bool fail_forever;
-    int nan_token;           /* after this token no logits are finite; -1 never          */
-    double tick;             /* seconds a step takes                                     */
+    int nan_token; /* after this token no logits are finite; -1 never          */
+    double tick;   /* seconds a step takes                                     */
     /* state */
     struct {
         int32_t token[TOY_CTX];
@@ -38,11 +38,11 @@ struct toy {
         bool logits;
     } seq[TOY_SEQ];
     uint64_t rows, steps, samples, forks, polls;
-    uint64_t retry_draws;    /* draws with r > 0                                         */
-    uint64_t twins;          /* rows of a step whose sequences hold the same tokens      */
+    uint64_t retry_draws; /* draws with r > 0                                         */
+    uint64_t twins;       /* rows of a step whose sequences hold the same tokens      */
     double clock;
-    char broken[160];        /* first rule that was broken                               */
-    uint32_t longest;        /* longest sequence ever                                    */
+    char broken[160]; /* first rule that was broken                               */
+    uint32_t longest; /* longest sequence ever                                    */
 };
 void toy_init(struct toy *t);
 struct sf_generator toy_generator(struct toy *t);
@@ -53,7 +53,7 @@ void toy_break(struct toy *t, const char *fmt, ...) __attribute__((format(printf
 /* ---- cost: phrases over bytes */
 enum toy_kind {
     TOY_PHRASE, /* a phrase anywhere; charged when complete; S = earliest live match              */
-    TOY_WORD,   /* a phrase as a word; charged by the byte after it, or by the end; S = word start */
+    TOY_WORD, /* a phrase as a word; charged by the byte after it, or by the end; S = word start */
     TOY_SEGMENT /* a text up to '.' that holds two x: charged as a whole, at '.' or at the end      */
 };
 struct toy_cost {
@@ -64,8 +64,18 @@ struct toy_cost {
     int64_t weight[4];
     size_t hold; /* as declared */
     /* misbehaviour: which, and at which call it starts (-1 never); calls are counted in *calls */
-    enum { TOY_FAILS = 1, TOY_S_FALLS, TOY_S_AHEAD, TOY_LATE_CHARGE, TOY_BAD_SPAN, TOY_OVERFLOW,
-           TOY_NEGATIVE, TOY_FORGETS, TOY_INFINITE, TOY_STUCK } lie;
+    enum {
+        TOY_FAILS = 1,
+        TOY_S_FALLS,
+        TOY_S_AHEAD,
+        TOY_LATE_CHARGE,
+        TOY_BAD_SPAN,
+        TOY_OVERFLOW,
+        TOY_NEGATIVE,
+        TOY_FORGETS,
+        TOY_INFINITE,
+        TOY_STUCK
+    } lie;
     int lie_at;
     int *calls;
 };
@@ -91,8 +101,9 @@ struct toy_run {
     struct toy_reward reward;
     bool with_reward;
     struct surefoot_policy policy;
-    int calls; /* of the cost model */
+    int calls;   /* of the cost model */
     int answers; /* by the same guard, one after the other */
+    bool others; /* all but the last are drawn from other seeds */
     int32_t prompt[8];
     size_t n_prompt, n_free;
     const char *stop[4];
@@ -108,9 +119,9 @@ struct toy_run {
     size_t n_text;
     size_t mark[TOY_EMITS]; /* bytes after each emit */
     int n_mark;
-    bool unsettled[TOY_EMITS];   /* at that time S, or a partial stop string, lay before it */
-    int64_t known[TOY_EMITS];    /* what text that starts before it was charged then (K = 1) */
-    uint64_t drawn[TOY_EMITS];   /* draws until then: the last delivery may be a finished text */
+    bool unsettled[TOY_EMITS]; /* at that time S, or a partial stop string, lay before it */
+    int64_t known[TOY_EMITS];  /* what text that starts before it was charged then (K = 1) */
+    uint64_t drawn[TOY_EMITS]; /* draws until then: the last delivery may be a finished text */
     int32_t id[TOY_CTX * 4];
     size_t n_id;
     int failed_allocs;
