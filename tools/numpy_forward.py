@@ -36,8 +36,12 @@ def round_acts(x, block):
 
 
 class Model:
-    def __init__(self, path, rounded=False, cache=True):
-        self.file, self.rounded, self.cached = gf.Reader(path), rounded, {} if cache else None
+    """cache: a dict for decoded matrices, e.g. shared by two computations over one file; False: decoded
+    anew each time. real: the type to compute in; float32 shows what narrow sums cost by themselves."""
+
+    def __init__(self, path, rounded=False, cache=True, real=np.float64):
+        self.real = real
+        self.file, self.rounded, self.cached = gf.Reader(path), rounded, {} if cache is True else cache
         kv = self.file.kv
         self.family = a = kv["general.architecture"].decode()
         self.dim, self.layers = kv[a + ".embedding_length"], kv[a + ".block_count"]
@@ -55,11 +59,11 @@ class Model:
         self.start()
 
     def start(self):
-        self.keys = [np.zeros((0, self.kv_heads, self.hd)) for _ in range(self.layers)]
-        self.values = [np.zeros((0, self.kv_heads, self.hd)) for _ in range(self.layers)]
+        self.keys = [np.zeros((0, self.kv_heads, self.hd), self.real) for _ in range(self.layers)]
+        self.values = [np.zeros((0, self.kv_heads, self.hd), self.real) for _ in range(self.layers)]
 
     def weight(self, name):
-        return self.file.rows(name)[0]
+        return self.file.rows(name)[0].astype(self.real)
 
     def linear(self, name, x, bias=None):
         """x (n, k) -> (n, rows)."""
@@ -67,24 +71,24 @@ class Model:
         block = gf.TYPES[kind][1]
         if self.rounded and block > 1:
             self.margin = min(self.margin, halves(x, block))
-            x = round_acts(x, block)
-        if self.cached is not None:
+            x = round_acts(x, block).astype(self.real)
+        if self.cached is not False:
             if name not in self.cached:
                 self.cached[name] = self.file.rows(name)
-            y = x @ self.cached[name].T
+            y = x @ self.cached[name].T.astype(self.real, copy=False)
         else:
             step = max(1, CHUNK // shape[1])
-            y = np.concatenate([x @ self.file.rows(name, r, min(step, shape[0] - r)).T
+            y = np.concatenate([x @ self.file.rows(name, r, min(step, shape[0] - r)).T.astype(self.real)
                                 for r in range(0, shape[0], step)], axis=1)
         return y + self.weight(bias) if bias in self.file.tensor else y
 
     def norm(self, x, name):
-        return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + self.eps) * self.weight(name)
+        return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + self.real(self.eps)) * self.weight(name)
 
     def rope(self, x, pos):
         """x (n, heads, hd); only the first 2 * len(freq) of each head turn."""
         angle = pos[:, None, None] * self.freq
-        c, s = np.cos(angle), np.sin(angle)
+        c, s = np.cos(angle).astype(self.real), np.sin(angle).astype(self.real)
         r = 2 * len(self.freq)
         y = x.copy()
         a, b = (x[..., 0:r:2], x[..., 1:r:2]) if self.pairs == "adjacent" else (x[..., :r // 2], x[..., r // 2:r])
@@ -99,7 +103,7 @@ class Model:
         """q (n, heads, hd) against everything kept so far; token i sees positions <= pos[i]."""
         share = self.heads // self.kv_heads
         k, v = self.keys[layer].repeat(share, axis=1), self.values[layer].repeat(share, axis=1)
-        score = np.einsum("nhd,phd->hnp", q, k) / np.sqrt(self.hd)
+        score = np.einsum("nhd,phd->hnp", q, k) / self.real(np.sqrt(self.hd))
         score = np.where(np.arange(len(k)) <= pos[:, None], score, -np.inf)
         w = np.exp(score - score.max(axis=2, keepdims=True))
         w /= w.sum(axis=2, keepdims=True)
@@ -109,7 +113,7 @@ class Model:
         """Reads ids after what was read before; logits (n, vocab)."""
         n = len(ids)
         pos = np.arange(len(self.keys[0]), len(self.keys[0]) + n)
-        x = np.concatenate([self.file.rows("token_embd.weight", int(i), 1) for i in ids])
+        x = np.concatenate([self.file.rows("token_embd.weight", int(i), 1) for i in ids]).astype(self.real)
         for layer in range(self.layers):
             p = "blk.%d." % layer
             h = self.norm(x, p + "attn_norm.weight")

@@ -15,13 +15,27 @@ surefoot_test(golden test_threads short ${SUREFOOT_GOLDEN}/llama-tied.gguf ${SUR
 set_tests_properties(golden.test_threads PROPERTIES FIXTURES_REQUIRED golden)
 set_property(TEST golden.test_threads APPEND PROPERTY LABELS threads)
 
-# Every level natively; under an emulator it would take many minutes a processor model.
+# Every level natively. Under an emulator: the best level of each processor model against the same
+# hashes of logits (bits.tsv) and guarded texts (texts.tsv), which x86 is held to as well.
 if(NOT CMAKE_CROSSCOMPILING)
   if(SUREFOOT_SANITIZE)
     set(quick --quick)
+    set(bits --bits)
   endif()
   surefoot_test(golden test_model short ${SUREFOOT_GOLDEN} ${quick})
   set_tests_properties(golden.test_model PROPERTIES FIXTURES_REQUIRED golden TIMEOUT 1500)
+  surefoot_test(golden test_texts short ${SUREFOOT_GOLDEN} ${bits})
+  set_tests_properties(golden.test_texts PROPERTIES FIXTURES_REQUIRED golden TIMEOUT 900)
+elseif(PYTHON3)
+  surefoot_program(golden test_model)
+  surefoot_program(golden test_texts)
+  foreach(cpu cortex-a53 cortex-a72 cortex-a76 max)
+    foreach(what model texts)
+      add_test(NAME golden.${what}_${cpu} COMMAND test_${what} ${SUREFOOT_GOLDEN} --bits)
+      set_tests_properties(golden.${what}_${cpu} PROPERTIES LABELS "short;golden" TIMEOUT 600
+        SKIP_RETURN_CODE 77 FIXTURES_REQUIRED golden ENVIRONMENT "QEMU_CPU=${cpu}")
+    endforeach()
+  endforeach()
 endif()
 
 # Real weights through the command: texts, ids and logits of two independent programs.
