@@ -275,8 +275,14 @@ surefoot_status surefoot_generate(surefoot_session *s, surefoot_guard *guard,
         return sf_fail(err, SUREFOOT_E_USAGE, 0,
                        "alternatives are not shown under a guard unless its policy says "
                        "allow_logprobs = yes");
-    size_t n, n_free, reused;
-    SF_TRY(sf_prompt_encode(s->m, prompt, s->prompt, s->n_ctx, &n, &n_free, err));
+    size_t n = 0, n_free, reused;
+    surefoot_status st = sf_prompt_encode(s->m, prompt, s->prompt, s->n_ctx, &n, &n_free, err);
+    if (st == SUREFOOT_E_USAGE && n > s->n_ctx) /* encoded in full, and there is no room for it */
+        return sf_fail(
+            err, SUREFOOT_E_CONTEXT, n,
+            "the prompt has %zu tokens, the context holds %u: use -c %zu or a shorter one", n,
+            s->n_ctx, n + 1);
+    if (st != SUREFOOT_OK) return st;
     stats->n_prompt = (uint32_t)n;
     double start = seconds();
     SF_TRY(sf_prompt_feed(s, s->prompt, n, &reused, err));
