@@ -27,8 +27,8 @@ RESERVED = {"chat", "serve", "render", "perplexity", "quantize", "convert", "pac
             "guard eval"}
 BIDI = "\u202e\u2066\u200f\u061c"
 HOSTILE = "x\x1b[2J\x07\u009b" + BIDI + "y"
-CHATML = "{% for m in messages %}{{'<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n'}}" \
-         "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+CHATML = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + " \
+         "'<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 
 
 def check(f):

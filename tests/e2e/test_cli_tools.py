@@ -118,7 +118,8 @@ def bench_gtg_rows_only_with_a_policy(w):
     assert not any(r["test"].startswith("gtg") for r in w.run(*args, "--guard", "off").ok().json)
     r = w.run(*args, "--guard", w.policy).ok().json[-1]
     assert r["test"] == "gtg8" and r["guard"] == w.policy and r["violations"] == 0
-    assert r["evals_per_token"] >= 1 and r["ratio_to_tg"] > 0 and r["p99_ms"] >= r["p50_ms"] >= 0
+    # the last of 8 tokens needs no row of its own
+    assert r["evals_per_token"] >= 7 / 8 and r["ratio_to_tg"] > 0 and r["p99_ms"] >= r["p50_ms"] >= 0
     head = w.run(*args[:-2], "--guard", w.policy).ok().text
     for c in ("evals/t", "vs tg", "p50 ms", "p99 ms", "misses", "violat."):
         assert c in head, c
@@ -382,7 +383,11 @@ def bad_files_have_their_message_and_status(w):
     for name, status, word in (r[:3] for r in rows):
         if not (folder / name).exists():
             continue
-        r = w.gen("-m", folder / name, "-p", "x").fails(int(status), word)
+        r = w.gen("-m", folder / name, "-p", "x")
+        if status == "0":
+            r.ok()
+            continue
+        r.fails(int(status), word)
         seen.add(r.err)
     assert len(seen) >= len(rows) * 0.9
 

@@ -28,3 +28,13 @@ if(NOT SUREFOOT_SANITIZE AND NOT arch STREQUAL none AND GNU_OBJDUMP)
   surefoot_check(code short ${CMAKE_SOURCE_DIR}/tests/e2e/check_code.sh ${GNU_OBJDUMP}
     ${CMAKE_C_COMPILER} $<TARGET_FILE:surefoot_static>)
 endif()
+
+# The command as its users meet it: options, output, exit codes, Ctrl-C, on tiny models that the test
+# makes. What needs real artefacts is skipped without them.
+if(PYTHON3 AND TARGET surefoot AND NOT CMAKE_CROSSCOMPILING)
+  foreach(cli cli cli_output cli_tools)
+    surefoot_check(${cli} medium ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/e2e/test_${cli}.py $<TARGET_FILE:surefoot>
+      --shared ${SUREFOOT_SHARED})
+    set_tests_properties(e2e.${cli} PROPERTIES TIMEOUT 1500)
+  endforeach()
+endif()
