@@ -140,7 +140,9 @@ const char *sf_fold_alternatives(uint32_t cp) {
 static bool classify(uint32_t cp, struct sf_fold_char *out) {
     const utf8proc_property_t *p = utf8proc_get_property((utf8proc_int32_t)cp);
     *out = (struct sf_fold_char){cp, SF_FOLD_GAP};
-    if (p->ignorable) return false;
+    /* Unassigned ones of the kind that is not seen, too. */
+    if (p->ignorable || cp == 0x2065 || (cp >= 0xFFF0 && cp <= 0xFFF8)) return false;
+    if (cp >= 0xE0000 && cp <= 0xE0FFF) return false;
     if (cp == 0x2800) return true; /* an empty braille cell is a space */
     switch ((utf8proc_category_t)p->category) {
     case UTF8PROC_CATEGORY_LM:
@@ -181,7 +183,17 @@ static bool classify(uint32_t cp, struct sf_fold_char *out) {
     }
 }
 
+/* Alphabets in one piece that decompose to nothing plainer; 0: of none. */
+static uint32_t framed_letter(uint32_t cp) {
+    static const uint32_t first[] = {0x1F150, 0x1F170, 0x1F1E6}; /* in discs, squares, flags */
+    for (size_t i = 0; i < SF_COUNT(first); i++)
+        if (cp >= first[i] && cp < first[i] + 26) return 'a' + (cp - first[i]);
+    return 0;
+}
+
 static int add(struct sf_fold_char *out, int n, uint32_t cp) {
+    const uint32_t framed = framed_letter(cp);
+    if (framed) cp = framed;
     const char *latin = look_alike(cp);
     for (; latin && *latin && n < SF_FOLD_MAX; latin++)
         out[n++] = (struct sf_fold_char){(unsigned char)*latin, SF_FOLD_LETTER};
@@ -209,6 +221,7 @@ int sf_fold(uint32_t cp, struct sf_fold_char out[SF_FOLD_MAX]) {
     if (cp > 0x10FFFF) cp = 0xFFFD;
     /* Accents go before case is folded: case folding would turn some of them into letters. */
     const utf8proc_option_t flat = UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT;
+    if (cp == 0x03F2 || cp == 0x03F9) return add(out, 0, 0x03F2); /* lunate sigma, not a sigma */
     utf8proc_int32_t part[SF_FOLD_MAX], low[SF_FOLD_MAX];
     int bound = 0, n = 0;
     utf8proc_ssize_t k =

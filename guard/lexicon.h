@@ -109,6 +109,9 @@ void sf_lane_begin(struct sf_lane *lane);
 void sf_lane_read(struct sf_lane *lane, const struct sf_step *s, const struct sf_fold_char *c, int n);
 /* A boundary that is no character: the end of the text, of a role, of an encoded run. */
 void sf_lane_end(struct sf_lane *lane, const struct sf_step *s);
+/* Matches that hold S further back than SF_GUARD_MAX_HOLD go on as if they began a byte
+ * before `at`. */
+void sf_lane_forget(struct sf_lane *lane, uint64_t at);
 /* The earliest S a live match holds, UINT64_MAX if none lives. */
 uint64_t sf_lane_held(const struct sf_lane *lane);
 

@@ -40,6 +40,12 @@ struct build { /* the list being made */
     bool overflow;
     bool joins; /* single letters of scripts without spaces may be joined over this gap */
     struct sf_thread t[SF_LANE_THREADS];
+    int n_found; /* finds of this character: a phrase that several readings lead to counts once */
+    struct {
+        uint64_t begin;
+        uint32_t node;
+        uint16_t length;
+    } find[2 * SF_LANE_THREADS];
 };
 
 static void start(struct build *b, const struct sf_step *s) {
@@ -48,6 +54,7 @@ static void start(struct build *b, const struct sf_step *s) {
     b->n = 0;
     b->overflow = false;
     b->joins = true;
+    b->n_found = 0;
 }
 
 static void emit(const struct sf_step *s, int64_t amount, uint64_t begin, uint64_t end) {
@@ -56,7 +63,7 @@ static void emit(const struct sf_step *s, int64_t amount, uint64_t begin, uint64
     if (k->charges)
         sf_charges_add(k->charges, amount, begin, end);
     else if (amount != SF_COST_UNSAFE && __builtin_add_overflow(k->sum, amount, &k->sum))
-        k->sum = amount;
+        k->sum = amount < 0 ? INT64_MIN : INT64_MAX;
 }
 
 static bool has_children(const struct sf_lexicon *x, uint32_t node) {
@@ -64,7 +71,9 @@ static bool has_children(const struct sf_lexicon *x, uint32_t node) {
 }
 
 static void push(struct build *b, const struct sf_thread *t) {
-    if (!has_children(b->x, t->node)) return;
+    bool proves = (t->flags & SPELLED) && (t->flags & IN_WORD) && b->x->is_end[t->node];
+    if (b->s->begin == b->s->end || (!has_children(b->x, t->node) && !proves))
+        return; /* nothing can follow, not even the boundary that a spelled word's end needs */
     for (int i = 0; i < b->n; i++) { /* the same partial match by another way */
         struct sf_thread *o = &b->t[i];
         if (o->node != t->node || o->begin != t->begin || o->flags != t->flags) continue;
@@ -88,6 +97,15 @@ static void found(struct build *b, const struct sf_thread *t) {
     if (weak && !as_written) return;
     if (t->letters + t->guesses < s->min_letters) return;
     if (s->need_decoded && !(t->flags & DECODED)) return;
+    for (int i = 0; i < b->n_found; i++)
+        if (b->find[i].node == t->node && b->find[i].begin == t->begin &&
+            b->find[i].length == t->length)
+            return;
+    if (b->n_found < (int)SF_COUNT(b->find)) {
+        b->find[b->n_found].begin = t->begin;
+        b->find[b->n_found].node = t->node;
+        b->find[b->n_found++].length = t->length;
+    }
     emit(s, b->x->weight[t->node], t->begin, t->begin + t->length);
 }
 
@@ -205,6 +223,16 @@ static void read_letter(struct build *b, const struct sf_thread *t, const struct
     }
 }
 
+/* Behind underscores a word begins where, had the text ended, they might have been one themselves:
+ * S of a match that begins there stays at theirs. */
+static uint64_t edge(const struct sf_lane *lane, uint64_t anchor) {
+    for (int i = 0; i < lane->n && lane->prev == PREV_EDGE; i++) {
+        const struct sf_thread *t = &lane->t[i];
+        if (t->flags & IN_WORD) anchor = sf_min(anchor, t->begin - t->back);
+    }
+    return anchor;
+}
+
 static struct sf_thread newborn(const struct sf_step *s, uint32_t node) {
     return (struct sf_thread){
         .begin = s->begin, .back = (uint16_t)(s->begin - s->anchor), .node = node};
@@ -221,6 +249,7 @@ static void on_letter(struct build *b, struct sf_lane *lane, const struct sf_fol
     }
     if (lane->prev != PREV_WORD && b->x->gap_node) {
         struct sf_thread t = newborn(b->s, b->x->gap_node);
+        t.back = (uint16_t)(t.begin - edge(lane, t.begin - t.back));
         read_letter(b, &t, c, guesses);
     }
     lane->prev = PREV_WORD;
@@ -399,6 +428,16 @@ void sf_lane_end(struct sf_lane *lane, const struct sf_step *s) {
     for (int i = 0; i < lane->n; i++)
         if (lane->t[i].flags & IN_WORD) boundary(&b, &lane->t[i]);
     sf_lane_begin(lane);
+}
+
+void sf_lane_forget(struct sf_lane *lane, uint64_t at) {
+    for (int i = 0; i < lane->n; i++) {
+        struct sf_thread *t = &lane->t[i];
+        if (at - (t->begin - t->back) <= SF_GUARD_MAX_HOLD) continue;
+        t->begin = at - 1;
+        t->length = 1;
+        t->back = 0;
+    }
 }
 
 uint64_t sf_lane_held(const struct sf_lane *lane) {

@@ -52,12 +52,16 @@ static void finish(const struct sf_lexicon *x, struct sf_lexicon_state *s, struc
     s->invisible = 0;
 }
 
-/* Matches that lie further back than may be held are not given up: they are unsafe. */
+/* Matches that lie further back than may be held are not given up: they are unsafe. In the prompt,
+ * which is free, they go on as if they began here: what an answer adds to them still counts. */
 static void check_lag(struct sf_lexicon_state *s, const struct sf_step *step) {
     uint64_t held = sf_lane_held(&s->plain);
     if (held >= s->bytes || s->bytes - held <= SF_GUARD_MAX_HOLD) return;
-    if (step->sink->charges && !step->sink->mute)
-        sf_charges_add(step->sink->charges, SF_COST_UNSAFE, held, s->bytes);
+    if (step->sink->mute) {
+        sf_lane_forget(&s->plain, s->bytes);
+        return;
+    }
+    if (step->sink->charges) sf_charges_add(step->sink->charges, SF_COST_UNSAFE, held, s->bytes);
     uint8_t prev = s->plain.prev;
     sf_lane_begin(&s->plain);
     s->plain.prev = prev;

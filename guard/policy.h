@@ -8,7 +8,6 @@
 #include "cost.h"
 
 #define SF_POLICY_MAX_FALLBACK 256 /* bytes */
-#define SF_POLICY_MAX_LAG 8        /* blocks a beam may live before its block is kept */
 
 struct surefoot_policy { /* immutable once a guard is open on it */
     char *path;

@@ -127,7 +127,11 @@ static char *next_line(char *out, int cap, void *user) {
     if (n > 0 && p[n - 1] == '\r') n--;
     if (r->line == 1 && n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) p += 3, n -= 3;
     if (!check_line(r, p, n)) return NULL;
-    if (n + 2 > (size_t)cap) n = 0; /* cannot be: MAX_LINE */
+    if (n + 2 > (size_t)cap) { /* an inih built with shorter lines: no line is lost in silence */
+        stop(r, sf_policy_fail(r->err, r->line, "the line has %zu bytes: at most %d here", n,
+                               cap - 2));
+        return NULL;
+    }
     memcpy(out, p, n);
     out[n] = '\n';
     out[n + 1] = 0;

@@ -141,7 +141,7 @@ surefoot_status sf_policy_set_key(struct surefoot_policy *p, const char *key, co
         return set_int(&p->candidates, &s, 1, SF_GUARD_MAX_CANDIDATES, "SF_GUARD_MAX_CANDIDATES");
     if (IS("keep"))
         return set_int(&p->keep, &s, 1, SF_GUARD_MAX_CANDIDATES, "SF_GUARD_MAX_CANDIDATES");
-    if (IS("lag")) return set_int(&p->lag, &s, 0, SF_POLICY_MAX_LAG, NULL);
+    if (IS("lag")) return set_int(&p->lag, &s, 0, SF_GUARD_MAX_LAG, "SF_GUARD_MAX_LAG");
     if (IS("block")) return set_int(&p->block, &s, 1, SF_GUARD_MAX_BLOCK, "SF_GUARD_MAX_BLOCK");
     if (IS("retries"))
         return set_int(&p->retries, &s, 0, SF_GUARD_MAX_RETRIES, "SF_GUARD_MAX_RETRIES");

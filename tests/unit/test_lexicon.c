@@ -93,9 +93,230 @@ static void words(void **state) {
            "1-5 7-11");
 }
 
+static void spelled_out(void **state) {
+    SF_UNUSED(state);
+    expect("sad", "s a d, s-a-d s.a.d! s_a_d", "0-5 7-12 13-18 20-25");
+    expect("sad", "s ad sa d s a dx s  1 a d", "");
+    expect("sad", "Spell it: S - A - D.", "10-19");
+    expect("sad*", "s a d", "0-5");
+    expect("sad*", "s a d n e s s", "0-5");
+    expect("sad man", "s a d man, s a d m a n", "0-9 11-22");
+    expect("ab", "a b", ""); /* two letters are too few */
+    expect("\xE7\x8C\xAB\xE7\x8A\xAC", "\xE7\x8C\xAB \xE7\x8A\xAC", "0-7");
+}
+
+/* However many readings lead to a find, it counts once. */
+static void once(void **state) {
+    SF_UNUSED(state);
+#define KNIFE "\xF0\x9F\x94\xAA"
+    expect("l" KNIFE KNIFE, "l" KNIFE KNIFE KNIFE, "0-9 0-13");
+    expect("sad", "s4d sad", "0-3 4-7");
+    expect("aab\naab*", "a a b", "0-5 0-5"); /* two phrases */
+    expect("sad\nSAD\nSa\xCC\x81 d*", "sad", "0-3");
+    expect("sad\t0.25\nsad\t3\nsad\t2", "sad", "0-3:3"); /* the dearest of the same phrase */
+}
+
+static void disguised(void **state) {
+    SF_UNUSED(state);
+    expect("sad",
+           "5ad sa\xCC\x81"
+           "d SAD \xEF\xBC\xB3\xEF\xBC\xA1\xEF\xBC\xA4", /* full-width */
+           "0-3 4-9 10-13 14-23");
+    expect("sad",
+           "s\xC2\xAD"
+           "ad s\xE2\x80\x8B"
+           "ad s\xE2\x81\xA0"
+           "ad s\xEF\xBB\xBF"
+           "ad",
+           "0-5 6-12 13-19 20-26"); /* soft hyphen, zero-width space, word joiner, BOM */
+    expect("sad",
+           "s\xE2\x80\xAE"
+           "ad s\xF3\xA0\x81\xA1"
+           "ad s\x01"
+           "ad s\xE2\x80\x8F"
+           "ad",
+           "0-6 7-14 15-19 20-26"); /* override, tag, control, right-to-left mark */
+    expect("kill you", "kill\xC2\xA0you kill\xE3\x80\x80you kill\r\n\tyou kill\xE2\x80\xA8you",
+           "0-9 10-20 21-31 32-42"); /* no-break and ideographic space, line separator */
+    expect("sad", "\xD1\x95\xD0\xB0\xD4\x81 \xF0\x9D\x93\xBC\xF0\x9D\x93\xAA\xF0\x9D\x93\xAD",
+           "0-6 7-19");                                           /* Cyrillic, mathematical */
+    expect("sad", "\xEA\x9C\xB1\xE1\xB4\x80\xE1\xB4\x85", "0-9"); /* small capitals */
+    expect("cat",
+           "\xCF\xB2"
+           "at \xCF\xB9"
+           "at",
+           "0-4 5-9"); /* lunate sigma */
+    expect("sad",
+           "s\xEF\xBF\xBD"
+           "ad",
+           ""); /* what is no text is seen */
+    expect("1", "1 \xEF\xBC\x91 l", "0-1 2-5");
+}
+
+/* Every alphabet that fonts imitate reads as the plain one. */
+static void alphabets(void **state) {
+    SF_UNUSED(state);
+    static const uint32_t first[] = {0x24B6,  0x24D0,  0xFF21,  0xFF41,  0x1D400, 0x1D41A, 0x1D5A0,
+                                     0x1D63C, 0x1D670, 0x1D68A, 0x1F130, 0x1F150, 0x1F170, 0x1F1E6};
+    struct sf_fold_char c[SF_FOLD_MAX];
+    for (size_t k = 0; k < SF_COUNT(first); k++)
+        for (uint32_t i = 0; i < 26; i++)
+            if (sf_fold(first[k] + i, c) != 1 || c[0].cp != 'a' + i || c[0].kind != SF_FOLD_LETTER)
+                fail_msg("U+%04X is not read as %c", first[k] + i, 'a' + i);
+    static const uint32_t small[] = {0x1D00, 0x299,  0x1D04, 0x1D05, 0x1D07, 0xA730, 0x262,
+                                     0x29C,  0x26A,  0x1D0A, 0x1D0B, 0x29F,  0x1D0D, 0x274,
+                                     0x1D0F, 0x1D18, 0xA7AF, 0x280,  0xA731, 0x1D1B, 0x1D1C,
+                                     0x1D20, 0x1D21, 'x',    0x28F,  0x1D22};
+    for (uint32_t i = 0; i < 26; i++)
+        if (sf_fold(small[i], c) != 1 || c[0].cp != 'a' + i)
+            fail_msg("small capital %c, U+%04X", 'a' + i, small[i]);
+    /* Nothing that is not seen is read: default ignorable, assigned or not. */
+    static const uint32_t unseen[] = {0xAD,   0x34F,  0x61C,   0x115F,  0x17B4,  0x180B, 0x200B,
+                                      0x202E, 0x2060, 0x2065,  0x2069,  0x206F,  0x3164, 0xFE0F,
+                                      0xFEFF, 0xFFA0, 0xE0001, 0xE0041, 0xE01EF, 0x1D173};
+    for (size_t k = 0; k < SF_COUNT(unseen); k++)
+        if (sf_fold(unseen[k], c) != 0) fail_msg("U+%04X is seen", unseen[k]);
+}
+
+/* A match that the prompt began, however far back, counts when the answer ends it. */
+static void prompt(void **state) {
+    SF_UNUSED(state);
+    struct sf_lexicon *x = lexicon("kill you\nkill*");
+    struct sf_lexicon_state s;
+    struct sf_charges c = {0};
+    struct sf_sink free_of_charge = {.charges = &c, .mute = true}, sink = {.charges = &c};
+    char blanks[600];
+    memset(blanks, ' ', sizeof blanks);
+    sf_lexicon_begin(&s);
+    sf_lexicon_read(x, &s, "kill", 4, false, &free_of_charge);
+    sf_lexicon_read(x, &s, blanks, sizeof blanks, false, &free_of_charge);
+    assert_int_equal(c.n, 0);
+    assert_true(sf_lexicon_settled(&s) + SF_GUARD_MAX_HOLD >= s.bytes);
+    sf_lexicon_read(x, &s, "you.", 4, false, &sink);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(c.c[0].amount, SF_COST_UNIT);
+    assert_true(c.c[0].begin < c.c[0].end && c.c[0].end == 607);
+    c.n = 0; /* the same gap in an answer cannot be held: unsafe */
+    sf_lexicon_begin(&s);
+    sf_lexicon_read(x, &s, "kill", 4, true, &sink);
+    sf_lexicon_read(x, &s, blanks, sizeof blanks, false, &sink);
+    assert_int_equal(c.n, 2);
+    assert_true(c.c[1].amount == SF_COST_UNSAFE);
+    c.n = 0; /* a word of the prompt that goes on for ever ends there: free */
+    sf_lexicon_begin(&s);
+    memset(blanks, 'k', sizeof blanks);
+    sf_lexicon_read(x, &s, "kill", 4, false, &free_of_charge);
+    sf_lexicon_read(x, &s, blanks, sizeof blanks, false, &free_of_charge);
+    sf_lexicon_read(x, &s, " ", 1, false, &sink);
+    for (int i = 0; i < c.n; i++) assert_true(c.c[i].begin < c.c[i].end && c.c[i].end <= 604);
+    sf_lexicon_free(x);
+}
+
+/* More partial matches than can be followed are unsafe, but none is needed at the end. */
+static void crowded(void **state) {
+    SF_UNUSED(state);
+    struct sf_lexicon *x = lexicon("a* a");
+    struct sf_lexicon_state s;
+    struct sf_charges c = {0};
+    struct sf_sink sink = {.charges = &c};
+    bool unsafe = false;
+    sf_lexicon_begin(&s);
+    for (int i = 0; i < 40; i++) {
+        struct sf_lexicon_state e = s;
+        c.n = 0;
+        sf_lexicon_end(x, &e, &sink);
+        for (int j = 0; j < c.n; j++) assert_true(c.c[j].begin < c.c[j].end);
+        c.n = 0;
+        sf_lexicon_read(x, &s, "a ", 2, false, &sink);
+        for (int j = 0; j < c.n; j++) unsafe |= c.c[j].amount == SF_COST_UNSAFE;
+    }
+    assert_true(unsafe);
+    sf_lexicon_free(x);
+}
+
+static void rewards(void **state) {
+    SF_UNUSED(state);
+    struct sf_lexicon *x;
+    struct sf_lexicon_state s;
+    struct sf_sink sink = {0};
+    assert_ok(sf_lexicon_parse(&x, "good\t1e12\nbad\t-1e12", 19, "test", true, err));
+    sf_lexicon_begin(&s);
+    for (int i = 0; i < 20; i++) sf_lexicon_read(x, &s, "good ", 5, false, &sink);
+    assert_true(sink.sum == INT64_MAX); /* saturates */
+    sink.sum = 0;
+    for (int i = 0; i < 20; i++) sf_lexicon_read(x, &s, "bad ", 4, false, &sink);
+    assert_true(sink.sum == INT64_MIN);
+    sf_lexicon_free(x);
+}
+
+static const struct {
+    const char *text, *says;
+    int line;
+} wrong[] = {
+    {"", "no phrase", 0},
+    {"# none\n\n \t \n", "no phrase", 3},
+    {"sad\n\xFF\n", "not valid UTF-8", 2},
+    {"sad\nk\xC3\n", "not valid UTF-8", 2},
+    {"\xEF\xBB\xBF"
+     "sad\t\r\n",
+     "", -1},
+    {"sad\tx", "a decimal number", 1},
+    {"sad\t", "", -1},
+    {"sad\t1 2", "a decimal number", 1},
+    {"sad\tnan", "a decimal number", 1},
+    {"sad\tinf", "a decimal number", 1},
+    {"sad\t1e308", "a decimal number", 1},
+    {"sad\t1e13", "a decimal number", 1},
+    {"sad\t0x1", "a decimal number", 1},
+    {"sad\t-0.5", "is negative", 1},
+    {"sad\t-1e-30", "", -1},
+    {"sad\t1\t2", "a decimal number", 1},
+    {"sad\n\n--\n", "no letters", 3},
+    {"*", "no letters", 1},
+    {"\xE2\x80\x8B", "no letters", 1},
+    {"a&b", "symbols are not matched", 1},
+    {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "longer than 64", 1},
+};
+
+static void refused(void **state) {
+    SF_UNUSED(state);
+    for (size_t i = 0; i < SF_COUNT(wrong); i++) {
+        struct sf_lexicon *x;
+        surefoot_error e = {0};
+        surefoot_status st =
+            sf_lexicon_parse(&x, wrong[i].text, strlen(wrong[i].text), "bad", false, &e);
+        if (wrong[i].line < 0) {
+            if (st != SUREFOOT_OK) fail_msg("'%s' is refused: %s", wrong[i].text, e.text);
+            sf_lexicon_free(x);
+        } else if (st != SUREFOOT_E_POLICY || x || e.where != (uint64_t)wrong[i].line ||
+                   !strstr(e.text, wrong[i].says)) {
+            fail_msg("'%s': status %d, line %d: %s", wrong[i].text, (int)st, (int)e.where, e.text);
+        }
+    }
+    struct sf_lexicon *x;
+    surefoot_error e;
+    assert_int_equal(sf_lexicon_parse(&x, "sad\0cry", 7, "bad", false, &e), SUREFOOT_E_POLICY);
+    assert_non_null(strstr(e.text, "NUL"));
+    static char huge[(16 << 20) + 1]; /* a file above the limit; a line of a million bytes */
+    memset(huge, 'a', sizeof huge);
+    assert_int_equal(sf_lexicon_parse(&x, huge, sizeof huge, "bad", false, &e), SUREFOOT_E_POLICY);
+    assert_non_null(strstr(e.text, "16 MiB"));
+    assert_int_equal(sf_lexicon_parse(&x, huge, 1 << 20, "bad", false, &e), SUREFOOT_E_POLICY);
+    memset(huge, ' ', 1 << 20); /* but blanks and a comment that long are none */
+    memcpy(huge, "sad", 3);
+    huge[1 << 19] = '#';
+    assert_ok(sf_lexicon_parse(&x, huge, 1 << 20, "good", false, err));
+    sf_lexicon_free(x);
+    assert_ok(sf_lexicon_parse(&x, "\xEF\xBB\xBFsad\t2 # x\r\n#\r\ncry # y", 24, "ok", false, err));
+    assert_int_equal(x->n_phrases, 2);
+    sf_lexicon_free(x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words),
+        cmocka_unit_test(words),     cmocka_unit_test(spelled_out), cmocka_unit_test(once),
+        cmocka_unit_test(disguised), cmocka_unit_test(alphabets),   cmocka_unit_test(prompt),
+        cmocka_unit_test(crowded),   cmocka_unit_test(rewards),     cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
