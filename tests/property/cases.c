@@ -201,6 +201,94 @@ const char *law_deadlines(uint64_t n) {
     return n < 100 || (stopped > 0 && missed > 0) ? NULL : "deadlines: none was met";
 }
 
+/* Ctrl-C as soon as b bytes are delivered, for every b: the text ends at the next rest, if not at
+ * its own end, and is the beginning of what it would have been. */
+const char *law_interrupt_at_every_byte(uint64_t n) {
+    for (uint64_t seed = 0; seed < n; seed++)
+        for (int b = -1, most = 0; b <= most; b++) {
+            letters(&run, abx, N_ABX, seed);
+            shape(&run, seed * 5);
+            forbid(&run, seed % 2 ? TOY_WORD : TOY_PHRASE, "ab", SF_COST_UNIT);
+            run.toy.piece[3] = "\xC3\xA9x";
+            run.n_predict = 12;
+            run.abort_byte = b;
+            if (b >= 0) run.toy.fail_with = SUREFOOT_E_ABORTED;
+            if (b == 0) run.toy.abort_at = 0;
+            GO(&run, seed);
+            if (b < 0) {
+                other = run;
+                most = (int)run.n_text;
+                continue;
+            }
+            bool ended = run.stats.finish == other.stats.finish && run.n_text == other.n_text;
+            MUST(run.stats.finish == SUREFOOT_FINISH_ABORTED || ended);
+            MUST(run.n_text >= (size_t)b || ended);
+            MUST(run.n_text <= other.n_text && memcmp(run.text, other.text, run.n_text) == 0);
+            if (b == 0) MUST(run.n_id <= 1 || ended); /* what needs no step is not asked */
+        }
+    return NULL;
+}
+
+/* No time at all: every decision finds its deadline over. */
+const char *law_deadline_zero(uint64_t n) {
+    int stopped = 0;
+    for (uint64_t seed = 0; seed < n; seed++) {
+        letters(&run, abx, N_ABX, seed);
+        shape(&run, seed);
+        forbid(&run, TOY_PHRASE, "ab", SF_COST_UNIT);
+        run.policy.deadline_ms = 1;
+        run.toy.tick = 1000;
+        GO(&run, seed);
+        stopped += run.stats.finish == SUREFOOT_FINISH_DEADLINE;
+        run.toy.clock = 0;
+        run.policy.deadline_ms = 0; /* none: the same as without a clock */
+        GO(&run, seed);
+        MUST(run.stats.finish != SUREFOOT_FINISH_DEADLINE && run.stats.deadline_misses == 0);
+    }
+    return n < 100 || stopped > 0 ? NULL : "deadline_zero: it never stopped a text";
+}
+
+/* One setting at its least, all others in turn. */
+static const char *least(const char *name, uint64_t n, int which) {
+    for (uint64_t seed = 0; seed < n; seed++) {
+        letters(&run, abx, N_ABX, seed);
+        shape(&run, seed);
+        if (which == 0) run.policy.candidates = run.policy.keep = 1;
+        if (which == 1) run.policy.block = 1;
+        run.policy.budget = which == 2 ? 0 : SF_COST_UNIT;
+        forbid(&run, (enum toy_kind)(seed % 3), "ab", which == 2 ? 1 : SF_COST_UNIT);
+        const char *v = go(&run, name, seed);
+        if (v) return v;
+        if (run.stats.spent > run.policy.budget)
+            return law_violation("%s, seed %llu: over budget", name, (unsigned long long)seed);
+    }
+    return NULL;
+}
+const char *law_one_candidate(uint64_t n) {
+    return least(__func__, n, 0);
+}
+const char *law_one_token_blocks(uint64_t n) {
+    return least(__func__, n, 1);
+}
+const char *law_budget_zero(uint64_t n) {
+    return least(__func__, n, 2);
+}
+
+/* An allocator that fails once the guard is open changes no result. */
+const char *law_failing_allocator(uint64_t n) {
+    for (uint64_t seed = 0; seed < n; seed++) {
+        law_random(&run, seed);
+        other = run;
+        other.no_memory = false;
+        if (!toy_go(&run)) continue;
+        toy_go(&other);
+        MUST(run.failed_allocs == 0 && run.status == other.status);
+        MUST(run.n_text == other.n_text && memcmp(run.text, other.text, run.n_text) == 0);
+        MUST(run.stats.evals == other.stats.evals && run.stats.finish == other.stats.finish);
+    }
+    return NULL;
+}
+
 /* The smallest search and no budget at all. */
 const char *law_smallest(uint64_t n) {
     for (uint64_t seed = 0; seed < n; seed++) {

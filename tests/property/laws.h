@@ -33,5 +33,6 @@ struct law_seen {
         delivered, evals, undisturbed;
 };
 extern struct law_seen law_seen;
+extern uint64_t law_first_seed; /* of the random trees */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * prop_guard.c - the laws of the guard (docs/guard.md, G1 to G5) on scripted processes.
- *     prop_guard [TREES] [LAW]     TREES: how many random trees (default: a short run)
+ *     prop_guard [TREES] [LAW] [FIRST]
+ * TREES: how many random trees (default: a short run); FIRST: the first seed (default 0)
  */
 #include "harness.h"
 
@@ -18,10 +19,11 @@ static void law(void **state) {
 }
 
 int main(int argc, char **argv) {
-    struct CMUnitTest tests[64];
+    struct CMUnitTest tests[128];
     size_t n = 0;
     if (argc > 1) trees = strtoull(argv[1], NULL, 10);
     if (argc > 2) only = argv[2];
+    if (argc > 3) law_first_seed = strtoull(argv[3], NULL, 10);
     for (size_t i = 0; i < n_laws; i++)
         if (!only || strcmp(only, laws[i].name) == 0)
             tests[n++] = (struct CMUnitTest){laws[i].name, law, NULL, NULL, (void *)&laws[i]};

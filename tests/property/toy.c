@@ -517,7 +517,7 @@ void toy_run_init(struct toy_run *r) {
                                          .beta = 5,
                                          .fallback = "no."};
     r->n_predict = 16;
-    r->lose_client = -1;
+    r->lose_client = r->abort_byte = -1;
     r->answers = 1;
     r->prompt[0] = 0;
     r->n_prompt = r->n_free = 1;
@@ -591,6 +591,7 @@ static int emit(void *user, const char *text, size_t n, const surefoot_token *to
     r->drawn[r->n_mark] = r->toy.samples;
     r->mark[r->n_mark++] = r->n_text;
     for (size_t i = 0; i < n_tok; i++) r->id[r->n_id++] = tok[i].id;
+    if (r->abort_byte >= 0 && r->n_text >= (size_t)r->abort_byte) r->toy.abort_at = 0;
     return r->lose_client >= 0 && r->n_mark > r->lose_client;
 }
 
@@ -604,7 +605,7 @@ static bool refuse(size_t bytes) {
 bool toy_go(struct toy_run *r) {
     struct sf_guard *g;
     r->cost.calls = &r->calls;
-    r->policy.cost = &r->cost.base;
+    r->policy.cost = r->real ? r->real : &r->cost.base;
     r->policy.reward = r->with_reward ? &r->reward.base : NULL;
     struct sf_generator gen = toy_generator(&r->toy);
     int lie = r->cost.lie_at;

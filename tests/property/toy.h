@@ -98,6 +98,7 @@ void toy_reward_init(struct toy_reward *r, char byte);
 struct toy_run {
     struct toy toy;
     struct toy_cost cost;
+    struct sf_cost *real; /* in place of the toy's cost model, if not NULL */
     struct toy_reward reward;
     bool with_reward;
     struct surefoot_policy policy;
@@ -110,6 +111,7 @@ struct toy_run {
     size_t n_stop;
     uint32_t n_predict;
     int lose_client; /* emit call that returns nonzero, -1 never */
+    int abort_byte;  /* Ctrl-C once so many bytes are there, -1 never */
     bool no_memory;  /* allocations fail once the guard is open */
     /* seen */
     surefoot_status status;
