@@ -419,6 +419,14 @@ static void swap(struct sf_path *a, struct sf_path *b) {
     *b = c;
 }
 
+/* A block could not be kept: beams and candidates are lost, the next round starts from the trunk. */
+static bool lose_beams(struct sf_guard *g) {
+    for (int i = 0; i < g->k + g->n; i++)
+        if (SF_MUTANT(33, true, i >= g->k)) g->pool[i].life = SF_PATH_NONE;
+    g->n_beams = g->n_blocks = 0;
+    return false;
+}
+
 /* K > 1: beams live on; the best beam's block of `lag` blocks ago is kept, and beams that disagree
  * with it are dropped. */
 static bool keep_beams(struct sf_guard *g) {
@@ -441,13 +449,10 @@ static bool keep_beams(struct sf_guard *g) {
     g->block[g->n_blocks++] = best->n - best->start;
     if (g->n_blocks <= g->lag) return true;
     uint32_t len = g->block[0], to = g->kept + len;
-    if (!sf_trunk_take(g, best, to) || !fork_seq(g, SF_SEQ_TRUNK, best->seq)) {
-        g->n_beams = g->n_blocks = 0;
-        return false;
-    }
+    if (!sf_trunk_take(g, best, to) || !fork_seq(g, SF_SEQ_TRUNK, best->seq)) return lose_beams(g);
     g->trunk.evaluated = best->evaluated;
     g->ready = true;
-    if (!sf_trunk_rewind(g, to)) return false;
+    if (!sf_trunk_rewind(g, to)) return lose_beams(g);
     memmove(g->block, g->block + 1, sizeof g->block - sizeof g->block[0]);
     g->n_blocks--;
     int left = 0;

@@ -148,6 +148,33 @@ const char *law_lying_cost(uint64_t n) {
     return NULL;
 }
 
+/* Beams whose block cannot be kept, because the cost model says something else when it is asked
+ * again or a fork fails, are lost: none of them is drawn on, past its size, later. */
+const char *law_lost_beams(uint64_t n) {
+    static const int lies[] = {TOY_LATE_CHARGE, TOY_FORGETS, TOY_FAILS};
+    for (uint64_t seed = 0; seed < n; seed++)
+        for (int k = 4; k < 80; k += 3) {
+            letters(&run, abx, N_ABX, seed);
+            forbid(&run, TOY_PHRASE, "xx", SF_COST_UNIT / 2);
+            run.policy.mode = SUREFOOT_GUARD_FULL;
+            run.policy.candidates = 2 + 2 * (int)(seed % 2);
+            run.policy.keep = 2;
+            run.policy.lag = (int)(seed / 2 % 3);
+            run.policy.block = 1 + (int)(seed / 6 % 3);
+            run.policy.budget = 2 * SF_COST_UNIT;
+            run.n_predict = 24;
+            if (seed % 4) {
+                run.cost.lie = lies[seed % 3];
+                run.cost.lie_at = k;
+            } else {
+                run.toy.fail_fork = k;
+                run.toy.fail_with = SUREFOOT_E_FAILED;
+            }
+            GO(&run, seed);
+        }
+    return NULL;
+}
+
 /* Ctrl-C at every poll; a client lost at every delivery; a step that fails at every k. */
 const char *law_stops_anywhere(uint64_t n) {
     for (uint64_t seed = 0; seed < n; seed++)
