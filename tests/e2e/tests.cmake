@@ -38,3 +38,8 @@ if(PYTHON3 AND TARGET surefoot AND NOT CMAKE_CROSSCOMPILING)
     set_tests_properties(e2e.${cli} PROPERTIES TIMEOUT 1500)
   endforeach()
 endif()
+
+# The race: its parsing and statistics on canned outputs, and the program that measures the machine.
+if(PYTHON3 AND NOT CMAKE_CROSSCOMPILING)
+  surefoot_check(race short ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/e2e/test_race.py ${CMAKE_SOURCE_DIR} $<TARGET_FILE:roofline>)
+endif()
