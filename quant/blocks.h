@@ -7,7 +7,7 @@
 
 #include "types.h"
 
-/* Contracts: struct sf_qtype in types.h. Types without an encoder are named in types.c. */
+/* Contracts: struct sf_qtype in types.h. */
 #define SF_QTYPE(id, name, gguf, block, bytes, act, n_half, h0, h1)                                \
     void sf_decode_##id(float *out, const void *blocks, size_t n);                                 \
     void sf_encode_##id(void *blocks, const float *in, size_t n);                                  \
@@ -37,6 +37,14 @@ static inline void sf_k_scale_min(const uint8_t s[12], int i, int *scale, int *m
     } else {
         *scale = (s[i + 4] & 15) | (s[i - 4] >> 6) << 4;
         *min = s[i + 4] >> 4 | (s[i] >> 6) << 4;
+    }
+}
+
+static inline void sf_k_scale_min_put(uint8_t s[12], const int scale[8], const int min[8]) {
+    for (int i = 0; i < 4; i++) {
+        s[i] = (uint8_t)(scale[i] | (scale[i + 4] >> 4) << 6);
+        s[i + 4] = (uint8_t)(min[i] | (min[i + 4] >> 4) << 6);
+        s[i + 8] = (uint8_t)((scale[i + 4] & 15) | (min[i + 4] & 15) << 4);
     }
 }
 

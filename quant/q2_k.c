@@ -8,6 +8,8 @@
  *            l + 64 and l + 96 of its half, two bits each from bit 0 upwards
  */
 #include "blocks.h"
+#include "fit.h"
+#include "fit_k.h"
 
 struct block {
     uint8_t s[16];
@@ -23,6 +25,21 @@ void sf_decode_Q2_K(float *out, const void *blocks, size_t n) {
         for (int i = 0; i < 256; i++) {
             int s = b->s[i / 16], w = b->q[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
             out[i] = d * (float)(s & 15) * (float)w - dmin * (float)(s >> 4);
+        }
+    }
+}
+
+void sf_encode_Q2_K(void *blocks, const float *in, size_t n) {
+    struct block *b = blocks;
+    for (; n; n--, b++, in += 256) {
+        struct sf_fit_k k = {.part = 16, .hi = 3, .shi = 15};
+        sf_fit_k(&k, in, sf_fit_even);
+        sf_u16_put(b->d, k.d);
+        sf_u16_put(b->dmin, k.dmin);
+        for (int i = 0; i < 16; i++) b->s[i] = (uint8_t)(k.scale[i] | k.min[i] << 4);
+        for (int i = 0; i < 64; i++) {
+            const float *q = k.q + i / 32 * 128 + i % 32;
+            b->q[i] = (uint8_t)((int)q[0] | (int)q[32] << 2 | (int)q[64] << 4 | (int)q[96] << 6);
         }
     }
 }

@@ -8,6 +8,8 @@
  *            weight l + 32 in its high one
  */
 #include "blocks.h"
+#include "fit.h"
+#include "fit_k.h"
 
 struct block {
     uint8_t d[2], dmin[2];
@@ -24,6 +26,21 @@ void sf_decode_Q4_K(float *out, const void *blocks, size_t n) {
             int scale, min, w = b->q[i / 64 * 32 + i % 32] >> i % 64 / 32 * 4 & 15;
             sf_k_scale_min(b->s, i / 32, &scale, &min);
             out[i] = d * (float)scale * (float)w - dmin * (float)min;
+        }
+    }
+}
+
+void sf_encode_Q4_K(void *blocks, const float *in, size_t n) {
+    struct block *b = blocks;
+    for (; n; n--, b++, in += 256) {
+        struct sf_fit_k k = {.part = 32, .hi = 15, .shi = 63};
+        sf_fit_k(&k, in, sf_fit_even);
+        sf_u16_put(b->d, k.d);
+        sf_u16_put(b->dmin, k.dmin);
+        sf_k_scale_min_put(b->s, k.scale, k.min);
+        for (int i = 0; i < 128; i++) {
+            const float *q = k.q + i / 32 * 64 + i % 32;
+            b->q[i] = (uint8_t)((int)q[0] | (int)q[32] << 4);
         }
     }
 }

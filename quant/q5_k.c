@@ -7,7 +7,11 @@
  *     q:     low 4 bits of n, placed as in Q4_K
  *     h:     bit i / 32 of byte i % 32 = bit 4 of n[i]
  */
+#include <string.h>
+
 #include "blocks.h"
+#include "fit.h"
+#include "fit_k.h"
 
 struct block {
     uint8_t d[2], dmin[2];
@@ -26,6 +30,23 @@ void sf_decode_Q5_K(float *out, const void *blocks, size_t n) {
             int top = b->h[i % 32] >> i / 32 & 1;
             sf_k_scale_min(b->s, i / 32, &scale, &min);
             out[i] = d * (float)scale * (float)(low | top << 4) - dmin * (float)min;
+        }
+    }
+}
+
+void sf_encode_Q5_K(void *blocks, const float *in, size_t n) {
+    struct block *b = blocks;
+    for (; n; n--, b++, in += 256) {
+        struct sf_fit_k k = {.part = 32, .hi = 31, .shi = 63};
+        sf_fit_k(&k, in, sf_fit_even);
+        sf_u16_put(b->d, k.d);
+        sf_u16_put(b->dmin, k.dmin);
+        sf_k_scale_min_put(b->s, k.scale, k.min);
+        memset(b->h, 0, sizeof b->h);
+        for (int i = 0; i < 256; i++) b->h[i % 32] |= (uint8_t)(((int)k.q[i] >> 4) << i / 32);
+        for (int i = 0; i < 128; i++) {
+            const float *q = k.q + i / 32 * 64 + i % 32;
+            b->q[i] = (uint8_t)(((int)q[0] & 15) | ((int)q[32] & 15) << 4);
         }
     }
 }

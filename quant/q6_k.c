@@ -8,7 +8,11 @@
  *     h:     top 2 bits of n. Each half has 32 bytes; byte l of them holds those of the weights l,
  *            l + 32, l + 64 and l + 96, from bit 0 upwards
  */
+#include <string.h>
+
 #include "blocks.h"
+#include "fit.h"
+#include "fit_k.h"
 
 struct block {
     uint8_t q[128];
@@ -26,6 +30,25 @@ void sf_decode_Q6_K(float *out, const void *blocks, size_t n) {
             int low = b->q[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15;
             int top = b->h[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
             out[i] = d * (float)b->s[i / 16] * (float)((low | top << 4) - 32);
+        }
+    }
+}
+
+void sf_encode_Q6_K(void *blocks, const float *in, size_t n) {
+    struct block *b = blocks;
+    for (; n; n--, b++, in += 256) {
+        struct sf_fit_k k = {.part = 16, .lo = -32, .hi = 31, .slo = -128, .shi = 127};
+        sf_fit_k(&k, in, sf_fit_even);
+        sf_u16_put(b->d, k.d);
+        memset(b->h, 0, sizeof b->h);
+        for (int i = 0; i < 16; i++) b->s[i] = (int8_t)k.scale[i];
+        for (int i = 0; i < 256; i++) {
+            int q = (int)k.q[i] + 32;
+            b->h[i / 128 * 32 + i % 32] |= (uint8_t)((q >> 4) << i % 128 / 32 * 2);
+        }
+        for (int i = 0; i < 128; i++) {
+            const float *q = k.q + i / 64 * 128 + i % 64;
+            b->q[i] = (uint8_t)((((int)q[0] + 32) & 15) | (((int)q[64] + 32) & 15) << 4);
         }
     }
 }

@@ -7,17 +7,6 @@
 
 #include "blocks.h"
 
-/* These are read, not written. */
-#define sf_encode_Q4_1   NULL
-#define sf_encode_Q5_0   NULL
-#define sf_encode_Q5_1   NULL
-#define sf_encode_IQ4_NL NULL
-#define sf_encode_Q2_K   NULL
-#define sf_encode_Q3_K   NULL
-#define sf_encode_Q4_K   NULL
-#define sf_encode_Q5_K   NULL
-#define sf_encode_Q6_K   NULL
-
 const struct sf_qtype sf_qtypes[SF_T_COUNT] = {
 #define SF_QTYPE(id, name, gguf, block, bytes, act, n_half, h0, h1)                                \
     [SF_T_##id] = {name,   gguf,     block,          bytes,          SF_ACT_##act,                 \

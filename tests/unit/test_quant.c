@@ -19,6 +19,7 @@ static void table(void **state) {
         assert_int_equal(sf_type_by_name(q->name), t);
         assert_string_equal(sf_gguf_type_name(q->gguf_id), q->name);
         assert_non_null(q->decode);
+        assert_non_null(q->encode);
         assert_non_null(q->finite);
         assert_true(sf_type_size(&n, (enum sf_type)t, 3, 512));
         assert_int_equal(n, 3 * (512 / q->block) * q->bytes);
@@ -37,9 +38,6 @@ static void table(void **state) {
     assert_string_equal(sf_gguf_type_name(23), "IQ4_XS");
     assert_null(sf_gguf_type_name(42));
     assert_null(sf_gguf_type_name(UINT32_MAX));
-    const enum sf_type written[] = {SF_T_F32, SF_T_F16, SF_T_BF16, SF_T_Q8_0, SF_T_Q4_0};
-    for (size_t i = 0; i < SF_COUNT(written); i++) assert_non_null(sf_qtypes[written[i]].encode);
-    assert_null(sf_qtypes[SF_T_Q4_K].encode);
 }
 
 /* ---------------------------------------------------------------- golden/quant_vectors.bin */
@@ -248,13 +246,13 @@ static void hostile_encode(void **state) {
         if (!q->encode || t == SF_T_BF16) continue; /* BF16 rounds FLT_MAX to infinity */
         for (size_t a = 0; a < SF_COUNT(v); a++)
             for (size_t b = 0; b < SF_COUNT(v); b++) {
-                float x[32], y[32];
-                unsigned char out[128];
-                for (int i = 0; i < 32; i++) x[i] = v[i % 3 ? a : b];
-                q->encode(out, x, 32 / q->block);
-                assert_true(q->finite(out, 32 / q->block));
-                q->decode(y, out, 32 / q->block);
-                for (int i = 0; i < 32; i++) assert_true(isfinite(y[i]));
+                float x[256], y[256];
+                unsigned char out[1024];
+                for (int i = 0; i < 256; i++) x[i] = v[i % 3 ? a : b];
+                q->encode(out, x, 256 / q->block);
+                assert_true(q->finite(out, 256 / q->block));
+                q->decode(y, out, 256 / q->block);
+                for (int i = 0; i < 256; i++) assert_true(isfinite(y[i]));
             }
     }
 }

@@ -1,6 +1,7 @@
 surefoot_test(unit test_base short)
 surefoot_test(unit test_cpu short)
 surefoot_test(unit test_quant short)
+surefoot_test(unit test_encoders short)
 surefoot_test(unit test_file short)
 surefoot_test(unit test_kv short)
 surefoot_test(unit test_sampler short)
