@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli_bench.h"
+#include "cli_board.h"
 
 #define LIST 32
 
@@ -238,7 +239,15 @@ static int measure(struct sf_bench *b, int kind, int64_t n, int64_t depth, int64
     char name[64];
     r->read_rate = read_rate;
     sf_cli_say(b->cli, "%s, %d threads", sf_bench_name(r, true, name), r->n_threads);
+    struct sf_board before, after;
+    sf_board_read(&before, "");
     int code = kind == SF_BENCH_GTG ? guarded(b, r) : plain(b, r);
+    sf_board_read(&after, "");
+    if (!code && sf_board_slowed(&before, &after))
+        sf_cli_note(b->cli,
+                    "the clock fell during %s (%.0f to %.0f MHz); this row is of a hot or "
+                    "underpowered board",
+                    name, before.clock, after.clock);
     if (code)
         free(r->seconds);
     else

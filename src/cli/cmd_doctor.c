@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "cli_board.h"
 
 struct machine {
     char cpu[128], system[256];
@@ -16,6 +17,7 @@ struct machine {
     int threads;
     uint64_t total, available; /* bytes, 0 unknown */
     double bandwidth;          /* bytes per second, 0 not measured */
+    struct sf_board board;
 };
 
 /* Value of "key : value" in a /proc file, first line that has it. */
@@ -67,6 +69,7 @@ static void look(const struct sf_cli *c, struct machine *m) {
     uint64_t limit = cgroup_limit();
     if (limit && limit < m->total) m->total = limit;
     if (limit && limit < m->available) m->available = limit;
+    sf_board_read(&m->board, "");
     sf_cli_say(c, "measuring memory bandwidth");
     m->bandwidth = sf_cli_bandwidth(m->threads);
 }
@@ -87,6 +90,22 @@ static double need(size_t size, size_t type, double ctx) {
     return sizes[size].params * 1e9 * types[type].bits / 8 + sizes[size].kv * ctx + 200e6;
 }
 
+static void put_board(const struct sf_board *b) {
+    char line[256];
+    if (b->name[0]) sf_outf("board         %s\n", b->name);
+    if (b->governor[0] || b->clock > 0) {
+        sf_outf("clock         %.0f MHz", b->clock);
+        if (b->most > 0) sf_outf(" of %.0f", b->most);
+        if (b->governor[0]) sf_outf(", governor %s", b->governor);
+        sf_out_str("\n");
+    }
+    if (b->temperature > 0) sf_outf("temperature   %.1f C\n", b->temperature);
+    if (sf_board_trouble(b, line, sizeof line))
+        sf_outf("power, heat   %s\n", line);
+    else if (!b->throttled)
+        sf_out_str("power, heat   not throttled since start\n");
+}
+
 static void put_text(const struct sf_cli *c, const struct machine *m) {
     char a[32], b[32];
     sf_outf("surefoot      %s, %s\ncpu           %s\nsystem        %s\n", surefoot_version(),
@@ -97,6 +116,7 @@ static void put_text(const struct sf_cli *c, const struct machine *m) {
                 surefoot_isa_usable(i) == 1 ? "" : " (not on this CPU)");
     sf_outf("; used: %s\n", c->isa ? c->isa : surefoot_isa_best());
     sf_outf("cores         %ld online, %d threads by default\n", m->online, m->threads);
+    put_board(&m->board);
     sf_outf("page size     %ld bytes\n", m->page);
     sf_outf("memory        %s, %s available\n", sf_cli_bytes(a, (double)m->total),
             sf_cli_bytes(b, (double)m->available));
@@ -123,6 +143,13 @@ static void put_text(const struct sf_cli *c, const struct machine *m) {
     }
 }
 
+/* A number, or null where it is not known (0). */
+static void put_real(double v, const char *fmt) {
+    char out[64] = "null";
+    if (v > 0) snprintf(out, sizeof out, fmt, v);
+    sf_out_str(out);
+}
+
 static void put_json(const struct sf_cli *c, const struct machine *m) {
     sf_outf("{\"version\":\"%s\",\"compiler\":", surefoot_version());
     sf_out_json_str(surefoot_compiler(), strlen(surefoot_compiler()));
@@ -139,10 +166,21 @@ static void put_json(const struct sf_cli *c, const struct machine *m) {
             ",\"read_bytes_per_second\":",
             c->isa ? c->isa : surefoot_isa_best(), m->online, m->threads, m->page, m->total,
             m->available);
-    if (m->bandwidth > 0)
-        sf_outf("%.0f", m->bandwidth);
+    put_real(m->bandwidth, "%.0f");
+    sf_out_str(",\"board\":");
+    sf_out_json_str(m->board.name, strlen(m->board.name));
+    sf_out_str(",\"governor\":");
+    sf_out_json_str(m->board.governor, strlen(m->board.governor));
+    sf_out_str(",\"clock_mhz\":");
+    put_real(m->board.clock, "%.0f");
+    sf_out_str(",\"clock_max_mhz\":");
+    put_real(m->board.most, "%.0f");
+    sf_out_str(",\"temperature_c\":");
+    put_real(m->board.temperature, "%.1f");
+    if (m->board.throttled >= 0)
+        sf_outf(",\"throttled\":%ld", m->board.throttled);
     else
-        sf_out_str("null");
+        sf_out_str(",\"throttled\":null");
     sf_out_str(",\"models\":[");
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
         for (size_t t = 0; t < sizeof types / sizeof types[0]; t++)
