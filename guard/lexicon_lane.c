@@ -40,11 +40,10 @@ struct build { /* the list being made */
     bool overflow;
     bool joins; /* single letters of scripts without spaces may be joined over this gap */
     struct sf_thread t[SF_LANE_THREADS];
-    int n_found; /* finds of this character: a phrase that several readings lead to counts once */
+    int n_found; /* finds of this character: of a phrase one for each place it begins at */
     struct {
         uint64_t begin;
         uint32_t node;
-        uint16_t length;
     } find[2 * SF_LANE_THREADS];
 };
 
@@ -98,13 +97,10 @@ static void found(struct build *b, const struct sf_thread *t) {
     if (t->letters + t->guesses < s->min_letters) return;
     if (s->need_decoded && !(t->flags & DECODED)) return;
     for (int i = 0; i < b->n_found; i++)
-        if (b->find[i].node == t->node && b->find[i].begin == t->begin &&
-            b->find[i].length == t->length)
-            return;
+        if (b->find[i].node == t->node && b->find[i].begin == t->begin) return;
     if (b->n_found < (int)SF_COUNT(b->find)) {
         b->find[b->n_found].begin = t->begin;
-        b->find[b->n_found].node = t->node;
-        b->find[b->n_found++].length = t->length;
+        b->find[b->n_found++].node = t->node;
     }
     emit(s, b->x->weight[t->node], t->begin, t->begin + t->length);
 }

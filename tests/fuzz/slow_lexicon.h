@@ -22,7 +22,7 @@ struct slow_phrase { /* as symbols: "ab c*" is GAP a b GAP c */
     int64_t weight;
 };
 struct slow_find {
-    int phrase;
+    int phrase, step; /* step: the folded character that proves it */
     uint64_t begin, end;
 };
 struct slow_text { /* folded characters of a text, in order */
@@ -67,7 +67,7 @@ struct slow_thread {
 };
 struct slow {
     const struct slow_phrase *p;
-    int index;
+    int index, step;
     struct slow_thread t[SLOW_THREADS];
     int n;
     struct slow_find *find;
@@ -80,10 +80,10 @@ static inline void slow_found(struct slow *s, const struct slow_thread *t) {
     if (weak && !(s->p->as_written && !t->from_digit)) return;
     for (int i = 0; i < *s->n_find; i++)
         if (s->find[i].phrase == s->index && s->find[i].begin == t->begin &&
-            s->find[i].end == t->end)
-            return; /* however many ways lead to it */
+            s->find[i].step == s->step)
+            return; /* however many ways lead to it, and wherever they end */
     if (*s->n_find < SLOW_FINDS)
-        s->find[(*s->n_find)++] = (struct slow_find){s->index, t->begin, t->end};
+        s->find[(*s->n_find)++] = (struct slow_find){s->index, s->step, t->begin, t->end};
 }
 static inline void slow_push(struct slow *s, const struct slow_thread *t) {
     bool proves = t->spelled && t->in_word; /* a boundary is all that is missing */
@@ -226,6 +226,7 @@ static inline void slow_read(const struct slow_phrase *p, int index, const struc
         const struct slow_thread born = {.k = 0, .begin = at}, inside = {.k = 1, .begin = at};
         bool starts = !word && p->symbol[0] == SLOW_GAP, letterlike = c->kind <= SF_FOLD_UNDERSCORE;
         int n = s.n;
+        s.step = i;
         s.joins = true;
         /* Where two kinds of script meet there is a boundary before the character. */
         memcpy(old, s.t, (size_t)n * sizeof *old);
