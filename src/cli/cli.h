@@ -107,6 +107,8 @@ extern const size_t sf_n_options;
 
 /* Fills c from argv (argv[0] is the first word after the command). 0, or 2 after one line. */
 int sf_cli_parse(struct sf_cli *c, int argc, char **argv);
+/* Whether a word looks like a model's file name. */
+bool sf_cli_model_name(const char *word);
 /* Nearest of n names to word, NULL if none is near. */
 const char *sf_cli_nearest(const char *word, const char *const *names, size_t n);
 /* Strict numbers: the whole string, no blanks, decimal. */
@@ -183,6 +185,8 @@ bool sf_cli_interrupted(void);
 
 /* --------------------------------------------------------------------- pieces commands share */
 
+/* 0 where path can be opened as a file; else 1 (2: empty) after one line that names the option. */
+int sf_cli_path(const char *option, const char *path);
 /* Each: 0 and the object, or an exit status after one line. */
 int sf_cli_open_model(struct sf_cli *c, surefoot_model **m); /* -m, -t, -c, --force, SUREFOOT_ISA */
 /* --guard FILE with --guard-set applied; *p is NULL for "off" and when --guard was not given. */

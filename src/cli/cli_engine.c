@@ -2,9 +2,12 @@
  * cli_engine.c - from parsed options to open handles: model, policy, session. Through surefoot.h
  * alone.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -28,6 +31,30 @@ const char *sf_cli_count(char out[32], double n) {
     return out;
 }
 
+int sf_cli_path(const char *option, const char *path) {
+    struct stat st;
+    if (!*path) return sf_cli_fail(2, "%s: the file name is empty", option);
+    if (stat(path, &st) || access(path, R_OK))
+        return sf_cli_fail(1, "could not open '%s': %s; check the path given with %s", path,
+                           strerror(errno), option);
+    if (S_ISDIR(st.st_mode))
+        return sf_cli_fail(1, "'%s' is a directory: give %s a file in it", path, option);
+    return 0;
+}
+
+/* What is allowed and seldom meant. */
+static void note_sizes(const struct sf_cli *c, const surefoot_model_info *i) {
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (c->threads != SF_CLI_UNSET && cpus > 0 && c->threads > cpus)
+        sf_cli_note(c, "-t %lld: this machine has %ld processors, and more threads only wait",
+                    (long long)c->threads, cpus);
+    if (c->ctx != SF_CLI_UNSET && i->n_ctx_train && c->ctx > i->n_ctx_train)
+        sf_cli_note(c,
+                    "-c %lld: the model was trained on contexts of %u tokens; what it says "
+                    "beyond that is poor",
+                    (long long)c->ctx, i->n_ctx_train);
+}
+
 int sf_cli_open_model(struct sf_cli *c, surefoot_model **m) {
     surefoot_model_options o;
     surefoot_error err = {0};
@@ -35,6 +62,8 @@ int sf_cli_open_model(struct sf_cli *c, surefoot_model **m) {
     if (!c->model)
         return sf_cli_fail(2, "%s needs a model: -m FILE.gguf (none is built in)",
                            c->command->name);
+    int code = sf_cli_path("-m", c->model);
+    if (code) return code;
     surefoot_model_options_init(&o);
     o.isa = c->isa;
     if (c->threads != SF_CLI_UNSET) o.n_threads = (int)c->threads;
@@ -54,6 +83,7 @@ int sf_cli_open_model(struct sf_cli *c, surefoot_model **m) {
     sf_cli_say(c, "%s: %s %s, %s, %s weights, kernel level %s, loaded in %.2f s", c->model,
                i.family, i.file_type, sf_cli_bytes(size, (double)i.weight_bytes),
                sf_cli_count(n, (double)i.n_params), i.isa, sf_cli_now() - began);
+    note_sizes(c, &i);
     return sf_cli_interrupted() ? 130 : 0;
 }
 
@@ -64,6 +94,7 @@ int sf_cli_open_policy(const struct sf_cli *c, surefoot_policy **p) {
         if (c->guard_set.n) return sf_cli_fail(2, "--guard-set needs a policy: --guard POLICY");
         return 0;
     }
+    if (sf_cli_path("--guard", c->guard)) return *c->guard ? 1 : 2;
     surefoot_status s = surefoot_policy_open(p, c->guard, &err);
     if (s != SUREFOOT_OK) {
         if (s != SUREFOOT_E_POLICY || !err.where || strstr(err.text, "line"))

@@ -134,6 +134,10 @@ static size_t distance(const char *a, const char *b) {
 const char *sf_cli_nearest(const char *word, const char *const *names, size_t n) {
     const char *best = NULL;
     size_t best_d = strlen(word) < 4 ? 2 : strlen(word) / 3 + 2; /* nearer than this */
+    for (size_t i = 0; i < n && strlen(word) > 2; i++) /* the start of a name means that name */
+        if (!strncmp(word, names[i], strlen(word)) && (!best || strlen(names[i]) < strlen(best)))
+            best = names[i];
+    if (best) return best;
     for (size_t i = 0; i < n; i++) {
         size_t d = distance(word, names[i]);
         if (d < best_d && d < strlen(names[i])) {
@@ -225,6 +229,11 @@ static bool is_one_of(const char *s, const char *const *words) {
     return false;
 }
 
+/* A forgotten file name must not swallow the next option; a text may look like one. */
+static bool names_a_file(const struct sf_option *o) {
+    return o->kind == SF_OPT_STR && (!strcmp(o->arg, "FILE") || !strcmp(o->arg, "POLICY"));
+}
+
 /* One argument that starts with a dash; *i moves over a value that was taken. */
 static int option(struct sf_cli *c, int argc, char **argv, int *i, char *ignored, size_t cap) {
     static const char *const maybe[] = {"on", "off", "auto", "0", "1", NULL};
@@ -255,6 +264,10 @@ static int option(struct sf_cli *c, int argc, char **argv, int *i, char *ignored
         if (o->kind == SF_OPT_IDS) *(const char **)((char *)c + o->offset) = value ? value : "";
     } else if (!flag && !value) {
         if (!next) return sf_cli_fail(2, "%s needs a value (%s)", spelled, o->arg);
+        if (names_a_file(o) && next[0] == '-' && next[1] &&
+            find(next + 1 + (next[1] == '-'), strcspn(next + 1 + (next[1] == '-'), "="), mine))
+            return sf_cli_fail(2, "%s needs a value (%s), and %s is an option", spelled, o->arg,
+                               next);
         value = argv[++*i];
     }
     if (o->kind == SF_OPT_FLAG) {
@@ -277,6 +290,24 @@ static void defaults(struct sf_cli *c) {
     }
 }
 
+/* A word where an option belongs: most often the model, or the text. */
+static int stray_word(const struct sf_cli *c, const char *word) {
+    const char *name = c->command->name;
+    if (sf_cli_model_name(word))
+        return c->model
+                   ? sf_cli_fail(2, "%.200s: one model is enough, and -m names it", word)
+                   : sf_cli_fail(2, "%.200s: the model is given with -m: surefoot %s -m %.200s",
+                                 word, name, word);
+    if (find("p", 1, UINT64_C(1) << c->id) && c->id != SF_CMD_bench)
+        return sf_cli_fail(2, "'%.60s' is no option of %s; text is given with -p TEXT", word, name);
+    return sf_cli_fail(2, "'%.60s' is no option of %s; see: surefoot %s --help", word, name, name);
+}
+
+bool sf_cli_model_name(const char *word) {
+    size_t n = strlen(word);
+    return n > 5 && (!strcmp(word + n - 5, ".gguf") || !strcmp(word + n - 4, ".sfz"));
+}
+
 int sf_cli_parse(struct sf_cli *c, int argc, char **argv) {
     char ignored[256] = "";
     bool options = true;
@@ -291,9 +322,13 @@ int sf_cli_parse(struct sf_cli *c, int argc, char **argv) {
         } else if (c->id == SF_CMD_inspect && !c->operand) {
             c->operand = arg;
         } else {
-            bad = sf_cli_fail(2, "'%.60s' is no option of %s; %s", arg, c->command->name,
-                              c->id == SF_CMD_run ? "text is given with -p TEXT" : "see --help");
+            bad = stray_word(c, arg);
         }
+    }
+    if (!bad && c->threads > 256) {
+        sf_cli_note(c, "-t %lld: 256 threads are used, the most there can be",
+                    (long long)c->threads);
+        c->threads = 256;
     }
     if (!bad && *ignored) sf_cli_note(c, "%s: accepted for habit's sake, no effect here", ignored);
     return bad;

@@ -91,7 +91,7 @@ const struct sf_option sf_options[] = {
     {"-o, --output", "FORMAT", SF_OPT_STR, AT(format), 0, 0, BIT(bench), "md, csv, json or jsonl (default md)"},
     {"--no-bandwidth", NULL, SF_OPT_FLAG, AT(no_bandwidth), 0, 0, BIT(bench), "leave out the measurement of the memory's read speed"},
     /* ---- the engine */
-    {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, 256, ENGINE & ~BIT(bench), "threads (default: the physical performance cores)"},
+    {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, I32, ENGINE & ~BIT(bench), "threads (default: the physical performance cores)"},
     {"-c, --ctx-size", "N", SF_OPT_INT, AT(ctx), 0, 4294967295.0, KV, "context in tokens (default: the model's, at most 4096)"},
     {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, BIT(run) | BIT(logits) | BIT(bench), "rows in one pass"},
     {"-ctk, --cache-type-k", "TYPE", SF_OPT_STR, AT(type_k), 0, 0, KV, "f16 or f32 keys (default f16)"},
@@ -104,7 +104,12 @@ const struct sf_option sf_options[] = {
     {"-v, --verbose", NULL, SF_OPT_FLAG, AT(verbose), 0, 0, ALL, "more about what is done"},
     {"-h, --help", NULL, SF_OPT_FLAG, AT(help), 0, 0, ALL, "this help"},
     {"--version", NULL, SF_OPT_FLAG, AT(version), 0, 0, ALL, "version, compiler, kernel levels, guard budget"},
-    /* ---- habits from other runtimes: accepted, no effect */
+    /* ---- common options where they mean nothing, habits from other runtimes: no effect */
+    {"-m, --model", "FILE", SF_OPT_IGNORE1, 0, 0, 0, ~MODEL, NULL},
+    {"-t, --threads", "N", SF_OPT_IGNORE1, 0, 0, 0, ~ENGINE, NULL},
+    {"-c, --ctx-size", "N", SF_OPT_IGNORE1, 0, 0, 0, ~KV, NULL},
+    {"-s, --seed", "S", SF_OPT_IGNORE1, 0, 0, 0, ~(BIT(run) | BIT(bench)), NULL},
+    {"--guard", "POLICY", SF_OPT_IGNORE1, 0, 0, 0, ~GUARD, NULL},
     {"-ngl, --gpu-layers, --n-gpu-layers", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
     {"-mg, --main-gpu", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
     {"-sm, --split-mode", "M", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},

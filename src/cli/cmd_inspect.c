@@ -362,6 +362,8 @@ int sf_cmd_inspect(struct sf_cli *c) {
     if (c->operand && !c->model) c->model = c->operand;
     if (!c->model) return sf_cli_fail(2, "inspect needs a file: -m FILE");
     f.cli = c;
+    int unnamed = sf_cli_path("-m", c->model);
+    if (unnamed) return unnamed;
     surefoot_status s = sf_map_open(&f.map, c->model, &err);
     if (s == SUREFOOT_OK) s = sf_gguf_parse(&f.g, f.map.data, f.map.size, &err);
     int code = 0;

@@ -311,6 +311,8 @@ static int generate(struct work *w) {
     w->answer.model = w->model;
     surefoot_status s = surefoot_generate(w->session, w->guard, &prompt, &w->chain.opt, on_text,
                                           &w->answer, &stats, &err);
+    if (s == SUREFOOT_E_ABORTED && stats.finish == SUREFOOT_FINISH_NONE)
+        stats.finish = SUREFOOT_FINISH_ABORTED; /* in the prompt already */
     bool began = stats.finish != SUREFOOT_FINISH_NONE || stats.n_delivered || s == SUREFOOT_OK ||
                  s == SUREFOOT_E_ABORTED;
     int code = 0;

@@ -189,13 +189,14 @@ static int with_tokenizer(const struct sf_cli *c, const struct sf_tokenizer *t) 
 
 int sf_cmd_tokenize(struct sf_cli *c) {
     if (!c->model) return sf_cli_fail(2, "tokenize needs a file with a vocabulary: -m FILE");
+    int code = sf_cli_path("-m", c->model);
+    if (code) return code;
     struct sf_map map = {0};
     struct sf_gguf g = {0};
     struct sf_tokenizer *t = NULL;
     surefoot_error err = {0};
     surefoot_status s = sf_map_open(&map, c->model, &err);
-    int code;
-    if (s != SUREFOOT_OK) return sf_cli_status(s, &err);
+    if (s != SUREFOOT_OK) return sf_cli_file_status(s, &err, c->model);
     s = sf_gguf_parse(&g, map.data, map.size, &err);
     if (s == SUREFOOT_OK) s = sf_tokenizer_open(&t, &g, &err);
     code = s == SUREFOOT_OK ? with_tokenizer(c, t) : sf_cli_file_status(s, &err, c->model);

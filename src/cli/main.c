@@ -72,6 +72,10 @@ static int no_command(void) {
     return 2;
 }
 
+static bool is_flag(const char *arg, const char *name) {
+    return arg[0] == '-' && !strcmp(arg + 1 + (arg[1] == '-'), name);
+}
+
 /* Finds argv[1] (or argv[1] argv[2]) in the table; *words: how many it took. -1: none, said so. */
 static int find_command(int argc, char **argv, int *words) {
     const char *names[SF_CMD_COUNT + 1];
@@ -87,18 +91,22 @@ static int find_command(int argc, char **argv, int *words) {
     const char *near_name = *word ? sf_cli_nearest(word, names, SF_CMD_COUNT) : NULL;
     if (guard && argc < 3)
         sf_cli_fail(2, "guard needs a second word: check, budget, train or eval");
-    else if (argv[1][0] == '-')
+    else if (argv[1][0] == '-' && (is_flag(argv[1], "m") || is_flag(argv[1], "p")))
         sf_cli_fail(2, "the command comes first: surefoot run %.40s ...; see: surefoot --help",
+                    argv[1]);
+    else if (argv[1][0] == '-')
+        sf_cli_fail(2,
+                    "%.40s: the command comes first, as in: surefoot run -m FILE; see: surefoot "
+                    "--help",
+                    argv[1]);
+    else if (sf_cli_model_name(argv[1]))
+        sf_cli_fail(2, "the command comes first: surefoot run -m %.200s ...; see: surefoot --help",
                     argv[1]);
     else if (near_name)
         sf_cli_fail(2, "no command '%.60s'; did you mean %s?", word, near_name);
     else
         sf_cli_fail(2, "no command '%.60s'; see: surefoot --help", word);
     return -1;
-}
-
-static bool is_flag(const char *arg, const char *name) {
-    return arg[0] == '-' && !strcmp(arg + 1 + (arg[1] == '-'), name);
 }
 
 static int dispatch(struct sf_cli *c, int argc, char **argv) {

@@ -1,16 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """test_cli_output.py: failures of stdout, terminals, Ctrl-C, `tokenize`, `logits`. See cli_harness.py."""
+import array
+import fcntl
 import json
 import math
 import os
 import pathlib
+import pty
 import re
+import select
 import shlex
 import signal
+import socket
 import subprocess
-import time
 import sys
+import termios
 
 import cli_tiny
 from cli_harness import BIDI, HOSTILE, Result, check, main
@@ -60,13 +65,9 @@ def reader_that_goes_away_is_quiet(w):
 
 @check
 def text_is_streamed(w):
-    p = subprocess.Popen(w.bin + ["run", "-m", w.plain, "--guard", "off", "--raw", "-q", "-p", "a", "-n", "400", "-l", "1=-inf",
-                                  "-l", "2=-inf"], stdout=subprocess.PIPE)
-    parts = 0
-    while os.read(p.stdout.fileno(), 65536):
-        parts += 1
-    p.stdout.close()
-    assert p.wait(60) == 0 and parts > 3, parts
+    """Every write of the command is one record here: how fast it is read does not matter."""
+    r = records(w, ["-p", "a", "-n", "100"])
+    assert len(r.records) > 50, len(r.records)
 
 
 @check
@@ -101,23 +102,84 @@ def colour_only_on_a_terminal(w):
     assert "\x1b" not in w.run(*args).err
 
 
-def interrupt(w, args, wait_for_output):
-    p = subprocess.Popen(w.bin + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    if wait_for_output:
-        assert p.stdout.read(1)
-    else:
-        time.sleep(0.3)
-    p.send_signal(signal.SIGINT)
-    out, err = p.communicate(timeout=60)
-    return p.returncode, out, err.decode()
+class Records(Result):
+    records = ()
+
+
+def records(w, args, stop_after=None, guard="off"):
+    """`run` with a socket for stdout that keeps its writes apart and holds few of them: the command
+    waits for its reader. After stop_after records it gets Ctrl-C."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    p = subprocess.Popen(w.bin + ["run", "-m", w.plain, "--guard", guard, "--raw", "-q", "-l", "1=-inf", "-l", "2=-inf", *args],
+                         stdout=theirs, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    theirs.close()
+    got = []
+    while True:
+        if len(got) == stop_after:
+            p.send_signal(signal.SIGINT)
+        part = ours.recv(65536)
+        if not part:
+            break
+        got.append(part)
+    err = p.stderr.read().decode()
+    p.stderr.close()
+    ours.close()
+    r = Records(p.wait(60), b"".join(got), err)
+    r.records = got
+    return r
 
 
 @check
-def ctrl_c_stops_generation_with_130(w):
+def ctrl_c_after_every_piece_leaves_a_prefix(w):
+    for guard in ("off", w.policy):
+        a = ["-p", "the a", "-n", "120", "--temp", "1.5", "-s", "4"]
+        whole = records(w, a, guard=guard).ok()
+        assert len(whole.out) > 120 and whole.out.endswith(b"\n")
+        cut = 0
+        for k in range(1, 40):
+            r = records(w, a, stop_after=k, guard=guard)
+            assert r.code == 130 and r.err == "", (guard, k, r.code, r.err)
+            assert r.out.endswith(b"\n") and whole.out.startswith(r.out[:-1]), (guard, k)
+            r.out.decode()  # whole characters
+            cut += len(r.out) < len(whole.out)
+        assert cut > 35, cut
+
+
+@check
+def ctrl_c_with_json_prints_what_was_said(w):
     big, _ = cli_tiny.model(w.dir / "long.gguf", ctx=200000, layers=1)
-    code, out, err = interrupt(w, ["run", "-m", big, "--guard", "off", "--raw", "-p", "a", "-n", "190000", "-c", "195000",
-                                   "-l", "1=-inf", "-l", "2=-inf"], True)
-    assert code == 130 and out.endswith(b"\n"), (code, err)
+    p = subprocess.Popen(w.bin + ["run", "-m", big, "--guard", "off", "--raw", "-v", "-p", "a", "-n", "190000", "-c", "195000",
+                                  "-l", "1=-inf", "-l", "2=-inf", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         stdin=subprocess.DEVNULL)
+    wait_for(p.stderr, b"guard off")
+    p.send_signal(signal.SIGINT)
+    out, _ = p.communicate(timeout=60)
+    assert p.returncode == 130
+    if out:
+        assert json.loads(out)["finish"] == "aborted"
+
+
+@check
+def ctrl_c_ends_a_write_that_nobody_reads(w):
+    r, wr = os.pipe()
+    fcntl.fcntl(wr, fcntl.F_SETPIPE_SZ, 4096)
+    p = subprocess.Popen(w.bin + ["logits", "-m", w.plain, "-p", "the " * 100, "--full"], stdout=wr, stderr=subprocess.PIPE)
+    os.close(wr)
+    poll = select.poll()
+    poll.register(r, select.POLLIN)
+    poll.poll(60000)  # it writes, and the pipe holds 4096 bytes of more than a megabyte
+    p.send_signal(signal.SIGINT)
+    assert p.wait(60) == 130
+    p.stderr.close()
+    os.close(r)
+
+
+def wait_for(stream, word):
+    for line in stream:
+        if word in line:
+            return
+    raise AssertionError("%r was never said" % word)
 
 
 @check
@@ -125,20 +187,50 @@ def ctrl_c_stops_prefill_with_130(w):
     big, _ = cli_tiny.model(w.dir / "prefill.gguf", ctx=200000, layers=1)
     f = w.dir / "long.txt"
     f.write_text("abcdefg " * 20000)
-    code, out, err = interrupt(w, ["run", "-m", big, "--guard", "off", "--raw", "-c", "195000", "-n", "5", "-f", str(f)], False)
-    assert code == 130, (code, out, err)
+    p = subprocess.Popen(w.bin + ["run", "-m", big, "--guard", "off", "--raw", "-c", "195000", "-n", "5", "-v", "-f", str(f)],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    wait_for(p.stderr, b"guard off")  # said just before the prompt is read
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=60)
+    assert p.returncode == 130 and out in (b"", b"\n"), (p.returncode, out, err)
 
 
 @check
 def ctrl_c_stops_reading_stdin_with_130(w):
     r, wr = os.pipe()
     p = subprocess.Popen(w.bin + ["tokenize", "-m", w.plain], stdin=r, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(0.3)
+    os.write(wr, b"text")
+    left = array.array("i", [1])
+    while left[0] and p.poll() is None:  # until it has read that and waits for more
+        fcntl.ioctl(r, termios.FIONREAD, left)
+        os.sched_yield()
     p.send_signal(signal.SIGINT)
     assert p.wait(60) == 130
     os.close(wr)
     os.close(r)
     p.communicate()
+
+
+@check
+def no_bar_and_no_return_character_off_the_terminal(w):
+    for c in (["run", "-m", w.plain, "--guard", "off", "-p", "a", "-n", "2", "-v"], ["bench", "-m", w.plain, "-p", "4", "-n", "2",
+              "-r", "1"], ["doctor"], ["inspect", "-m", w.plain]):
+        r = w.run(*c).ok()
+        assert "\r" not in r.err and "\x1b" not in r.err and b"\r" not in r.out and b"\x1b" not in r.out, c
+
+
+@check
+def text_may_be_typed_at_a_terminal(w):
+    """stdin a terminal: it is said what is waited for; Ctrl-D ends the text."""
+    master, slave = pty.openpty()
+    p = subprocess.Popen(w.bin + ["run", "-m", w.plain, "--guard", "off", "--raw", "--temp", "0", "-n", "6"], stdin=slave,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(slave)
+    wait_for(p.stderr, b"Ctrl-D")
+    os.write(master, b"the\n\x04")
+    out, _ = p.communicate(timeout=60)
+    os.close(master)
+    assert p.returncode == 0 and out == w.gen("-p", "the\n", "-n", 6).ok().out
 
 
 # -------------------------------------------------------------------- tokenize
