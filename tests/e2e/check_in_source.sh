@@ -8,7 +8,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 # A copy of what configuring reads; the sources are linked.
 cp "$root"/CMakeLists.txt "$root"/CMakePresets.json "$dir"
-for name in src arch quant guard tests toolchains; do ln -s "$root/$name" "$dir/$name"; done
+for name in src arch quant guard models packaging tests toolchains; do ln -s "$root/$name" "$dir/$name"; done
 cd "$dir"
 if cmake . >log 2>&1; then
     echo "an in-source build was accepted"
