@@ -48,3 +48,6 @@ if(NOT CMAKE_CROSSCOMPILING AND PYTHON3 AND TARGET surefoot)
     $<TARGET_FILE:surefoot> ${SUREFOOT_SHARED})
   set_tests_properties(golden.stories PROPERTIES LABELS "short;golden" TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
+
+# Not a test: what tools/compare_encoders.py runs.
+surefoot_program(golden encode_file)
