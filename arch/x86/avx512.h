@@ -10,9 +10,28 @@
 
 #include "kernels.h"
 
-#define SF_INLINE static inline __attribute__((always_inline))
+/* Bodies for several types and sizes melt into one kernel each, arrays of vectors into registers.
+ * Not in builds with sanitizers: with a check of every access those would be functions of
+ * megabytes that take minutes to compile. There they are ordinary functions and loops. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer) ||             \
+    __has_feature(thread_sanitizer)
+#define SF_SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SF_SANITIZED 1
+#endif
+#define SF_PRAGMA(text) _Pragma(#text)
+#ifdef SF_SANITIZED
+#define SF_INLINE    static __attribute__((noinline, unused))
+#define SF_UNROLL(n) SF_PRAGMA(GCC unroll 1)
+#else
+#define SF_INLINE    static inline __attribute__((always_inline))
+#define SF_UNROLL(n) SF_PRAGMA(GCC unroll n)
+#endif
 
 void sf_fill_matmul_q32_avx512vnni(struct sf_kernels *k);
+void sf_fill_matmul_q256_avx512vnni(struct sf_kernels *k);
 void sf_fill_quant_avx512vnni(struct sf_kernels *k);
 void sf_fill_attention_avx512vnni(struct sf_kernels *k);
 void sf_fill_vector_avx512vnni(struct sf_kernels *k);
@@ -27,7 +46,7 @@ SF_INLINE float sf_tree16(__m512 v) {
 
 /* The first n lanes; n >= 16: all. Masked loads and stores touch nothing past them. */
 SF_INLINE __mmask16 sf_first(size_t n) {
-    return n >= 16 ? (__mmask16)0xFFFF : (__mmask16)((1u << n) - 1);
+    return (__mmask16)(n >= 16 ? 0xFFFFu : (1u << n) - 1);
 }
 
 /* Sixteen halves, widened exactly. */

@@ -20,10 +20,10 @@
 #include "avx512.h"
 
 enum {
-    SF_TOKENS = 16,         /* tokens in a tile, at most                                        */
-    SF_CHUNK = 2048 * 16, /* tokens of a tile x columns: their activations fit L1 nearly  */
-    SF_L2_BYTES = 640000, /* weights that may stay in the second-level cache, per thread      */
-    SF_AHEAD = 2048,      /* bytes to prefetch ahead                                          */
+    SF_TOKENS = 16,       /* tokens in a tile, at most                                     */
+    SF_CHUNK = 2048 * 16, /* tokens of a tile x columns: their activations fit L1 nearly   */
+    SF_L2_BYTES = 640000, /* weights that may stay in the second-level cache, per thread   */
+    SF_AHEAD = 2048,      /* bytes to prefetch ahead                                       */
 };
 
 /* A tile of tokens times all groups of some rows, one chunk of columns. */
@@ -71,7 +71,8 @@ SF_INLINE void sf_drive(const sf_strip_fn strips[SF_SIZES], sf_tile_acts_fn fill
     size_t nt, rows = r1 - r0;
     sf_tile_size(n, &nt);
     const size_t chunk = sf_min(k, area / nt / block * block);
-    if (n > SF_TOKENS) rows = SF_PACK_ROWS * sf_max((size_t)1, SF_L2_BYTES / (chunk / block * bytes));
+    if (n > SF_TOKENS)
+        rows = SF_PACK_ROWS * sf_max((size_t)1, SF_L2_BYTES / (chunk / block * bytes));
     for (size_t r = r0; r < r1; r += rows)
         for (size_t c = 0; c < k; c += chunk)
             for (size_t t0 = 0; t0 < n; t0 += SF_TOKENS) {
@@ -112,7 +113,7 @@ SF_INLINE __m512i sf_high(__m512i v) {
 /* One block of a group, some way ahead. Past the last group this touches nothing: a prefetch of an
  * address that is not mapped does nothing. */
 SF_INLINE void sf_ahead(const uint8_t *p, size_t bytes) {
-#pragma GCC unroll 32
+    SF_UNROLL(32)
     for (size_t i = 0; i < bytes; i += 64)
         _mm_prefetch((const char *)((uintptr_t)p + SF_AHEAD + i), _MM_HINT_T0);
 }
@@ -136,7 +137,7 @@ SF_INLINE void sf_ahead(const uint8_t *p, size_t bytes) {
     SF_STRIP_FN(id, name, tile, 1, 4)                                                              \
     SF_STRIP_FN(id, name, tile, 2, 2)                                                              \
     SF_STRIP_FN(id, name, tile, 3, 2)                                                              \
-    SF_STRIP_FN(id, name, tile, 4, 1)                                                              \
+    SF_STRIP_FN(id, name, tile, 4, 2)                                                              \
     SF_STRIP_FN(id, name, tile, 6, 1)                                                              \
     SF_STRIP_FN(id, name, tile, 8, 1)                                                              \
     SF_STRIP_FN(id, name, tile, 12, 1)                                                             \

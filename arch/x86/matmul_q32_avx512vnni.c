@@ -69,30 +69,20 @@ SF_INLINE __m512i fifth(__m512i low, __m512i bits, int w) {
     return _mm512_mask_add_epi8(low, set, low, _mm512_set1_epi8(16));
 }
 
-/* The 8 words of a block at p, offset above their values. */
-SF_INLINE void unpack(enum sf_type t, __m512i w[8], const uint8_t *p) {
-    if (t == SF_T_Q8_0) {
-#pragma GCC unroll 8
-        for (size_t i = 0; i < 8; i++)
-            w[i] = _mm512_xor_si512(sf_word(p, i), _mm512_set1_epi8(-128));
-        return;
-    }
+/* Word v of a block at p, offset above its values. */
+SF_INLINE __m512i weights(enum sf_type t, const uint8_t *p, int v) {
+    const size_t i = (size_t)v;
+    if (t == SF_T_Q8_0) return _mm512_xor_si512(sf_word(p, i), _mm512_set1_epi8(-128));
     const bool five = t == SF_T_Q5_0 || t == SF_T_Q5_1;
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 4; i++) { /* low nibbles are weights 0 - 15, high ones 16 - 31 */
-        const __m512i v = sf_word(p, i + five);
-        w[i] = sf_low(v);
-        w[i + 4] = sf_high(v);
+    __m512i w = sf_word(p, i % 4 + five); /* low nibbles are weights 0 - 15, high ones 16 - 31 */
+    w = v < 4 ? sf_low(w) : sf_high(w);
+    if (five) w = fifth(w, sf_word(p, 0), v);
+    if (t == SF_T_IQ4_NL) {
+        const __m128i values = _mm_loadu_si128((const __m128i *)(const void *)sf_iq4_nl_values);
+        const __m128i above = _mm_xor_si128(values, _mm_set1_epi8(-128));
+        w = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(above), w);
     }
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) {
-        if (five) w[i] = fifth(w[i], sf_word(p, 0), i);
-        if (t == SF_T_IQ4_NL) {
-            const __m128i values = _mm_loadu_si128((const __m128i *)(const void *)sf_iq4_nl_values);
-            const __m128i above = _mm_xor_si128(values, _mm_set1_epi8(-128));
-            w[i] = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(above), w[i]);
-        }
-    }
+    return w;
 }
 
 /* nt tokens, ng groups from `group` on. */
@@ -103,27 +93,33 @@ SF_INLINE void tile(enum sf_type t, const int nt, const int ng, const struct sf_
     const size_t per = BLOCKS / (size_t)nt;
     const uint8_t *g = s->g + group * s->step;
     __m512 acc[SF_TOKENS];
-#pragma GCC unroll 16
+    SF_UNROLL(16)
     for (int i = 0; i < nt * ng; i++)
         acc[i] = sf_begin(s, (size_t)(i % nt), group + (size_t)(i / nt));
     for (size_t b = 0; b < s->blocks; b++, g += bytes) {
         const int32_t *q = a->q + 8 * b * (size_t)nt;
-#pragma GCC unroll 4
+        SF_UNROLL(4)
         for (int j = 0; j < ng; j++) {
             const uint8_t *p = g + (size_t)j * s->step;
-            __m512i w[8];
+            __m512i dot[SF_TOKENS];
             sf_ahead(p, bytes);
-            unpack(t, w, p + 32 * n_half);
+            SF_UNROLL(16)
+            for (int i = 0; i < nt; i++)
+                dot[i] = offset(t) ? _mm512_set1_epi32(a->start[(size_t)i * per + b])
+                                   : _mm512_setzero_si512();
+            SF_UNROLL(8)
+            for (int v = 0; v < 8; v++) {
+                const __m512i w = weights(t, p + 32 * n_half, v);
+                SF_UNROLL(16)
+                for (int i = 0; i < nt; i++)
+                    dot[i] = _mm512_dpbusd_epi32(dot[i], w, _mm512_set1_epi32(q[8 * i + v]));
+            }
             const __m512 d = sf_halves(p), m = n_half == 2 ? sf_halves(p + 32) : d;
-#pragma GCC unroll 16
+            SF_UNROLL(16)
             for (int i = 0; i < nt; i++) {
                 const size_t at = (size_t)i * per + b;
-                __m512i dot = offset(t) ? _mm512_set1_epi32(a->start[at]) : _mm512_setzero_si512();
-#pragma GCC unroll 8
-                for (int v = 0; v < 8; v++)
-                    dot = _mm512_dpbusd_epi32(dot, w[v], _mm512_set1_epi32(q[8 * i + v]));
                 __m512 *sum = &acc[j * nt + i];
-                *sum = _mm512_add_ps(*sum, sf_term(d, a->d[at], dot));
+                *sum = _mm512_add_ps(*sum, sf_term(d, a->d[at], dot[i]));
                 if (n_half == 2) {
                     float all;
                     memcpy(&all, a->start + at, sizeof all);
@@ -134,7 +130,7 @@ SF_INLINE void tile(enum sf_type t, const int nt, const int ng, const struct sf_
             }
         }
     }
-#pragma GCC unroll 16
+    SF_UNROLL(16)
     for (int i = 0; i < nt * ng; i++) sf_end(s, (size_t)(i % nt), group + (size_t)(i / nt), acc[i]);
 }
 

@@ -6,6 +6,7 @@
 
 void sf_kernels_avx512vnni(struct sf_kernels *k) {
     sf_fill_matmul_q32_avx512vnni(k);
+    sf_fill_matmul_q256_avx512vnni(k);
     sf_fill_quant_avx512vnni(k);
     sf_fill_attention_avx512vnni(k);
     sf_fill_vector_avx512vnni(k);

@@ -6,6 +6,7 @@
  *
  *   checkkern [--isa LEVEL] [--kernel TEXT] [--seed N] [--repeat N] [--quick]
  *             [--best LEVEL] [--list] [--bench] [--json] [--selftest] [--golden FILE] [--hashes]
+ *   checkkern --speed THREADS [--isa LEVEL] [--kernel TYPE] [--json]
  *
  * --isa: only that level; exit 77 if this CPU lacks it.  --best: the level chosen by itself must be
  * this one.  --golden: outputs of the reference and of every level, hashed, are those of FILE (lines
@@ -22,7 +23,7 @@
 static struct options {
     const char *isa, *kernel, *best, *golden;
     uint64_t seed;
-    int repeat;
+    int repeat, speed;
     bool quick, list, bench, json, selftest, hashes;
 } opt = {.repeat = 1};
 
@@ -276,6 +277,18 @@ static int golden(void) {
     return fails || (opt.golden && compared == 0) ? 1 : 0;
 }
 
+/* Matrix products against what the machine can do, at one level. */
+static int speed(void) {
+    struct sf_cpuid id;
+    sf_cpuid_read(&id);
+    struct sf_kernels k;
+    surefoot_error err = {0};
+    if (sf_kernels_init(&k, sf_cpu_flags(&id), opt.isa, &err) == SUREFOOT_OK)
+        return ck_speed(&k, k.isa, opt.kernel, opt.speed, opt.json);
+    printf("%s\n", err.text);
+    return 77;
+}
+
 /* The value of --name or --name=value; NULL if argv[*i] is another option. */
 static const char *value(char **argv, int *i, const char *name) {
     size_t n = strlen(name);
@@ -299,6 +312,8 @@ int main(int argc, char **argv) {
             opt.golden = v;
         else if ((v = value(argv, &i, "--seed")))
             opt.seed = strtoull(v, NULL, 0);
+        else if ((v = value(argv, &i, "--speed")))
+            opt.speed = atoi(v);
         else if ((v = value(argv, &i, "--repeat")))
             opt.repeat = atoi(v);
         else if (strcmp(argv[i], "--quick") == 0)
@@ -319,12 +334,13 @@ int main(int argc, char **argv) {
             fprintf(stderr,
                     "checkkern: unknown option %s\n"
                     "options: --isa L --kernel TEXT --seed N --repeat N --quick --best L --list "
-                    "--bench --json --selftest --golden FILE --hashes --verbose\n",
+                    "--bench --speed THREADS --json --selftest --golden FILE --hashes --verbose\n",
                     argv[i]);
             return 2;
         }
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (opt.selftest) return ck_selftest(opt.seed, verbose);
+    if (opt.speed) return speed();
     return opt.golden || opt.hashes ? golden() : run();
 }

@@ -114,6 +114,10 @@ double ck_time(ck_fn fn, const struct sf_kernels *k, void *args);
 /* Judges the spread of the slot just checked. */
 void ck_judge_spread(struct ck *c);
 
+/* --- speed: lines for every type (or the one named) and 1, 2, 4 .. threads (ck_speed.c) */
+int ck_speed(const struct sf_kernels *k, const char *isa, const char *only, int max_threads,
+             bool json);
+
 /* --- self-test */
 int ck_selftest(uint64_t seed, bool verbose);
 

@@ -2,7 +2,7 @@
 # A level this CPU lacks is skipped (exit 77). Under an emulator, add a test with
 #   surefoot_checkkern(<suffix> <cpu> --best <level> ...)      which runs it as QEMU_CPU=<cpu>
 set(ck_sources checkkern/ck_input.c checkkern/ck_matmul.c checkkern/ck_vector.c
-  checkkern/ck_mutants.c)
+  checkkern/ck_mutants.c checkkern/ck_speed.c)
 surefoot_program(checkkern checkkern)
 target_sources(checkkern PRIVATE ${ck_sources})
 
