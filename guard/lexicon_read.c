@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "arena.h"
-#include "file.h"
 #include "lexicon.h"
 #include "policy.h"
 #include "utf8.h"
@@ -13,19 +12,13 @@ surefoot_status sf_lexicon_open(struct sf_lexicon **out, struct sf_policy_sectio
                                 const struct sf_policy_env *env, bool signed_weights,
                                 surefoot_error *err) {
     int line;
-    char *path, *text = NULL;
+    char *text;
     size_t n = 0;
     *out = NULL;
     const char *file = sf_policy_value(s, "file", &line);
     if (!file) return sf_policy_fail(err, line, "[%s] has no `file`", s->name);
-    SF_TRY(sf_policy_path(&path, env, file, line, err));
-    surefoot_status status = sf_read_file(&text, &n, path, SF_LEXICON_MAX_BYTES, err);
-    sf_free(path);
-    if (status == SUREFOOT_E_IO || status == SUREFOOT_E_FILE) { /* say where the policy names it */
-        surefoot_error why = err ? *err : (surefoot_error){0};
-        status = sf_policy_fail(err, line, "file = %.60s: %s", file, why.text);
-    }
-    if (status == SUREFOOT_OK) status = sf_lexicon_parse(out, text, n, file, signed_weights, err);
+    SF_TRY(sf_policy_read(&text, &n, env, file, line, SF_LEXICON_MAX_BYTES, err));
+    surefoot_status status = sf_lexicon_parse(out, text, n, file, signed_weights, err);
     sf_free(text);
     return status;
 }

@@ -44,6 +44,8 @@ struct sf_policy_section {
 #define SF_POLICY_MAX_DEPTH 4 /* of sum/max nesting */
 struct sf_policy_env { /* where an opener finds the rest */
     const char *dir;   /* of the policy file, for relative paths; NULL: no file may be named */
+    const surefoot_file *file; /* files in memory that may be named; NULL: those of dir */
+    size_t n_file;
     struct sf_policy_section *section;
     size_t n_section;
     int depth; /* of sum/max nesting so far */
@@ -56,6 +58,10 @@ surefoot_status sf_policy_fail(surefoot_error *err, int line, const char *fmt, .
 /* dir/value in a new string (sf_free). value: not empty, relative, no "..", no control characters. */
 surefoot_status sf_policy_path(char **out, const struct sf_policy_env *env, const char *value,
                                int line, surefoot_error *err);
+/* The bytes of the small file that `file = value` names, from dir or from memory, in a new buffer with
+ * a NUL behind (sf_free). E_POLICY with the line where it is missing, refused or larger than max. */
+surefoot_status sf_policy_read(char **out, size_t *n, const struct sf_policy_env *env,
+                               const char *value, int line, size_t max, surefoot_error *err);
 
 /* Strict decimal numbers, the same in every locale: [+-] digits [. digits] [e [+-] digits], nothing
  * before or behind, at most 15 significant digits, magnitude at most 1e12. nan, inf, hex, empty:
@@ -91,6 +97,10 @@ surefoot_status sf_reward_open(struct sf_reward **out, struct sf_policy_section 
  * its cost and reward models, and checks the fallback text against them. Fuzz target. */
 surefoot_status sf_policy_parse(struct surefoot_policy **out, const char *text, size_t n,
                                 const char *dir, surefoot_error *err);
+/* The same where the files lie in memory. */
+surefoot_status sf_policy_parse_files(struct surefoot_policy **out, const char *text, size_t n,
+                                      const surefoot_file *file, size_t n_file,
+                                      surefoot_error *err);
 void sf_policy_free(struct surefoot_policy *p); /* NULL is fine */
 /* The [guard] section alone. Bounds of one key; line 0: not from a file. */
 surefoot_status sf_policy_set_key(struct surefoot_policy *p, const char *key, const char *value,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "file.h"
 #include "policy.h"
 #include "utf8.h"
 
@@ -207,6 +208,35 @@ surefoot_status sf_policy_path(char **out, const struct sf_policy_env *env, cons
     return SUREFOOT_OK;
 }
 
+static surefoot_status from_memory(char **out, size_t *n, const surefoot_file *f, size_t max,
+                                   const char *value, int line, surefoot_error *err) {
+    if (f->n > max || (!f->data && f->n > 0))
+        return sf_policy_fail(err, line, "file = %.80s: more than %zu bytes", value, max);
+    *out = sf_alloc(f->n + 1);
+    if (!*out) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for '%.80s'", value);
+    if (f->n > 0) memcpy(*out, f->data, f->n);
+    *n = f->n;
+    return SUREFOOT_OK;
+}
+
+surefoot_status sf_policy_read(char **out, size_t *n, const struct sf_policy_env *env,
+                               const char *value, int line, size_t max, surefoot_error *err) {
+    *out = NULL;
+    *n = 0;
+    for (size_t i = 0; i < env->n_file; i++)
+        if (env->file[i].name && !strcmp(env->file[i].name, value))
+            return from_memory(out, n, &env->file[i], max, value, line, err);
+    char *path;
+    SF_TRY(sf_policy_path(&path, env, value, line, err));
+    surefoot_status status = sf_read_file(out, n, path, max, err);
+    sf_free(path);
+    if (status == SUREFOOT_E_IO || status == SUREFOOT_E_FILE) { /* say where the policy names it */
+        surefoot_error why = err ? *err : (surefoot_error){0};
+        status = sf_policy_fail(err, line, "file = %.60s: %s", value, why.text);
+    }
+    return status;
+}
+
 /* -------------------------------------------------------------------------------- the whole file */
 
 /* "sum(words, head)" or "lexicon". */
@@ -310,8 +340,8 @@ void sf_policy_free(struct surefoot_policy *p) {
     sf_free(p);
 }
 
-surefoot_status sf_policy_parse(struct surefoot_policy **out, const char *text, size_t n,
-                                const char *dir, surefoot_error *err) {
+static surefoot_status parse(struct surefoot_policy **out, const char *text, size_t n,
+                             struct sf_policy_env env, surefoot_error *err) {
     *out = NULL;
     struct reader r = {.text = text, .n = n, .err = err};
     struct sf_arena arena = {0};
@@ -323,7 +353,8 @@ surefoot_status sf_policy_parse(struct surefoot_policy **out, const char *text, 
     if (!p) s = sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for the policy");
     if (s == SUREFOOT_OK) s = read_ini(&r);
     if (s == SUREFOOT_OK) {
-        struct sf_policy_env env = {dir, r.section, r.n_section, 0};
+        env.section = r.section;
+        env.n_section = r.n_section;
         s = build(p, &env, err);
     }
     sf_arena_free(&arena);
@@ -333,4 +364,15 @@ surefoot_status sf_policy_parse(struct surefoot_policy **out, const char *text, 
     }
     *out = p;
     return SUREFOOT_OK;
+}
+
+surefoot_status sf_policy_parse(struct surefoot_policy **out, const char *text, size_t n,
+                                const char *dir, surefoot_error *err) {
+    return parse(out, text, n, (struct sf_policy_env){.dir = dir}, err);
+}
+
+surefoot_status sf_policy_parse_files(struct surefoot_policy **out, const char *text, size_t n,
+                                      const surefoot_file *file, size_t n_file,
+                                      surefoot_error *err) {
+    return parse(out, text, n, (struct sf_policy_env){.file = file, .n_file = n_file}, err);
 }

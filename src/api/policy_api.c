@@ -40,6 +40,27 @@ surefoot_status surefoot_policy_open(surefoot_policy **out, const char *path, su
     return SUREFOOT_OK;
 }
 
+surefoot_status surefoot_policy_open_files(surefoot_policy **out, const surefoot_file *file,
+                                           size_t n, surefoot_error *err) {
+    if (!out) return sf_fail(err, SUREFOOT_E_USAGE, 0, "surefoot_policy_open_files: out is NULL");
+    *out = NULL;
+    if (!file || n == 0 || !file[0].name || (!file[0].data && file[0].n > 0) ||
+        file[0].n > MAX_POLICY_BYTES)
+        return sf_fail(err, SUREFOOT_E_USAGE, 0,
+                       "surefoot_policy_open_files: the first file is the policy, at most %d bytes",
+                       MAX_POLICY_BYTES);
+    char *own = copy_bytes(file[0].name, strlen(file[0].name));
+    if (!own) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for the policy's name");
+    surefoot_status s =
+        sf_policy_parse_files(out, file[0].data ? file[0].data : "", file[0].n, file, n, err);
+    if (s != SUREFOOT_OK) {
+        sf_free(own);
+        return s;
+    }
+    (*out)->path = own;
+    return SUREFOOT_OK;
+}
+
 void surefoot_policy_close(surefoot_policy *p) {
     sf_policy_free(p);
 }

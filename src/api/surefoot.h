@@ -78,6 +78,13 @@ typedef struct surefoot_guard surefoot_guard;
  * what is a fixed word ("load", "prefill"). Return nonzero to stop (SUREFOOT_E_ABORTED). */
 typedef int (*surefoot_progress_fn)(void *user, const char *what, uint64_t done, uint64_t total);
 
+/* A file that lies in memory, as a program carries it inside itself. Its bytes stay the caller's. */
+typedef struct {
+    const char *name;
+    const void *data;
+    size_t n;
+} surefoot_file;
+
 typedef struct {
     size_t size;                   /* sizeof(surefoot_model_options)                              */
     const char *isa;               /* highest kernel level to use, NULL: the best this CPU has    */
@@ -86,6 +93,8 @@ typedef struct {
     int no_memory_check;           /* 1: try even if the estimate exceeds what is available       */
     surefoot_progress_fn progress; /* may be NULL                                                 */
     void *user;
+    const surefoot_file *file;     /* not NULL: the model's bytes, to stay until the model is closed;
+                                      path is not opened then and may be NULL                     */
 } surefoot_model_options;
 
 SUREFOOT_API void surefoot_model_options_init(surefoot_model_options *o);
@@ -297,6 +306,11 @@ typedef enum { SUREFOOT_GUARD_LAZY = 0, SUREFOOT_GUARD_FULL = 1 } surefoot_guard
 /* Reads a policy file (INI) and the files it names, relative to it. E_POLICY: .where is the line. */
 SUREFOOT_API surefoot_status surefoot_policy_open(surefoot_policy **out, const char *path,
                                                   surefoot_error *err);
+/* The same from n files in memory: the first is the policy, the others may be named by it. Nothing
+ * is read from disk, and nothing of them is needed afterwards. */
+SUREFOOT_API surefoot_status surefoot_policy_open_files(surefoot_policy **out,
+                                                        const surefoot_file *file, size_t n,
+                                                        surefoot_error *err);
 SUREFOOT_API void surefoot_policy_close(surefoot_policy *p);
 
 typedef struct {

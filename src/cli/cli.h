@@ -60,6 +60,7 @@ struct sf_cli {
     bool stdout_tty, stderr_tty, colour;
     /* common */
     const char *model, *guard;
+    bool builtin; /* model names the one inside the command */
     int64_t threads, ctx;
     uint64_t seed;
     int json, quiet, verbose, force, help, version;
@@ -121,6 +122,17 @@ int sf_cli_ranges(const char *option, const char *s, int64_t min, int64_t max, i
 void sf_cli_help_all(void);
 void sf_cli_help_group(const char *prefix); /* "guard": its commands */
 void sf_cli_help(enum sf_command_id id);
+
+/* ---------------------------------------------------------------------------------- built in */
+
+#define SF_BUILTIN_MODEL "household (built in)" /* what the built-in model is called in messages */
+#define SF_BUILTIN_POLICY "household"           /* --guard household */
+#define SF_BUILTIN_FILES 4
+bool sf_builtin_model(surefoot_file *file); /* false: none is built in */
+/* Files of a built-in policy, the policy first; how many, 0: there is none of that name. */
+size_t sf_builtin_policy(const char *name, surefoot_file file[SF_BUILTIN_FILES]);
+/* Where no -m was given and a model is built in: takes it, and its policy where no --guard was given. */
+bool sf_cli_builtin(struct sf_cli *c);
 
 /* ---------------------------------------------------------------------------------- messages */
 

@@ -58,13 +58,15 @@ static void note_sizes(const struct sf_cli *c, const surefoot_model_info *i) {
 int sf_cli_open_model(struct sf_cli *c, surefoot_model **m) {
     surefoot_model_options o;
     surefoot_error err = {0};
+    surefoot_file file;
     *m = NULL;
-    if (!c->model)
+    if (!c->model && !sf_cli_builtin(c))
         return sf_cli_fail(2, "%s needs a model: -m FILE.gguf (none is built in)",
                            c->command->name);
-    int code = sf_cli_path("-m", c->model);
+    int code = c->builtin ? 0 : sf_cli_path("-m", c->model);
     if (code) return code;
     surefoot_model_options_init(&o);
+    if (c->builtin && sf_builtin_model(&file)) o.file = &file;
     o.isa = c->isa;
     if (c->threads != SF_CLI_UNSET) o.n_threads = (int)c->threads;
     if (c->ctx != SF_CLI_UNSET) o.n_ctx = (uint32_t)c->ctx;
@@ -94,8 +96,11 @@ int sf_cli_open_policy(const struct sf_cli *c, surefoot_policy **p) {
         if (c->guard_set.n) return sf_cli_fail(2, "--guard-set needs a policy: --guard POLICY");
         return 0;
     }
-    if (sf_cli_path("--guard", c->guard)) return *c->guard ? 1 : 2;
-    surefoot_status s = surefoot_policy_open(p, c->guard, &err);
+    surefoot_file file[SF_BUILTIN_FILES];
+    size_t n_file = sf_builtin_policy(c->guard, file);
+    if (!n_file && sf_cli_path("--guard", c->guard)) return *c->guard ? 1 : 2;
+    surefoot_status s = n_file ? surefoot_policy_open_files(p, file, n_file, &err)
+                               : surefoot_policy_open(p, c->guard, &err);
     if (s != SUREFOOT_OK) {
         if (s != SUREFOOT_E_POLICY || !err.where || strstr(err.text, "line"))
             return sf_cli_file_status(s, &err, c->guard);

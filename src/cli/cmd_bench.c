@@ -326,7 +326,8 @@ int sf_cmd_bench(struct sf_cli *c) {
     bool known = false;
     for (size_t i = 0; i < 4; i++) known = known || !strcmp(format, formats[i]);
     if (!known) return sf_cli_fail(2, "-o: '%.20s' is none of md, csv, json, jsonl", format);
-    if (!c->model) return sf_cli_fail(2, "bench needs a model: -m FILE.gguf (none is built in)");
+    if (!c->model && !sf_cli_builtin(c))
+        return sf_cli_fail(2, "bench needs a model: -m FILE.gguf (none is built in)");
     int code = lists(c, &p);
     if (!code) code = sf_cli_session_options(c, &b.options);
     if (!code && c->batch == SF_CLI_UNSET) b.options.n_batch = 256;

@@ -313,7 +313,7 @@ static int with_policy(struct sf_cli *c, const surefoot_policy *p) {
 int sf_cmd_guard_check(struct sf_cli *c) {
     surefoot_policy *p = NULL;
     if (!c->guard || !strcmp(c->guard, "off"))
-        return sf_cli_fail(2, "guard check needs a policy: --guard POLICY.ini (none is built in)");
+        return sf_cli_fail(2, "guard check needs a policy: --guard POLICY.ini");
     int code = sf_cli_open_policy(c, &p);
     if (code) return code;
     code = with_policy(c, p);

@@ -204,11 +204,12 @@ static void name_policy_beside(const struct sf_cli *c) {
         sf_cli_note(c, "a policy lies beside the model; to use it: --guard %s", path);
 }
 
-static int check_options(const struct sf_cli *c) {
-    if (!c->model) return sf_cli_fail(2, "run needs a model: -m FILE.gguf (none is built in)");
+static int check_options(struct sf_cli *c) {
+    if (!c->model && !sf_cli_builtin(c))
+        return sf_cli_fail(2, "run needs a model: -m FILE.gguf (none is built in)");
     if (!c->guard) {
         name_policy_beside(c);
-        return sf_cli_fail(2, "run needs a policy: --guard POLICY.ini (none is built in), or "
+        return sf_cli_fail(2, "run needs a policy for this model: --guard POLICY.ini, or "
                               "--guard off for text that nothing checks");
     }
     if (c->logprobs != SF_CLI_UNSET && !c->json)

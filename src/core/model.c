@@ -438,7 +438,8 @@ surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
     *out = NULL;
     surefoot_model_options def;
     if (!o) surefoot_model_options_init(&def), o = &def;
-    if (!path || o->size != sizeof *o || o->n_threads < 0 || o->n_threads > SF_MAX_THREADS)
+    if ((!path && !o->file) || o->size != sizeof *o || o->n_threads < 0 ||
+        o->n_threads > SF_MAX_THREADS)
         return sf_fail(err, SUREFOOT_E_USAGE, 0,
                        "surefoot_model_open: path is NULL, options were not initialised, or "
                        "n_threads is outside 0..%d",
@@ -447,7 +448,10 @@ surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
     if (!m) return sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for a model handle");
     struct sf_gguf g = {0};
     surefoot_status s = kernels_here(&m->kernels, o->isa, err);
-    if (s == SUREFOOT_OK) s = sf_map_open(&m->map, path, err);
+    if (s == SUREFOOT_OK && o->file)
+        s = sf_map_memory(&m->map, o->file->data, o->file->n, err);
+    else if (s == SUREFOOT_OK)
+        s = sf_map_open(&m->map, path, err);
     if (s == SUREFOOT_OK) s = sf_gguf_parse(&g, m->map.data, m->map.size, err);
     if (s == SUREFOOT_OK) s = open_tables(m, &g, o, err);
     sf_gguf_close(&g);

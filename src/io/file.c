@@ -60,20 +60,27 @@ surefoot_status sf_map_open(struct sf_map *m, const char *path, surefoot_error *
         if (p == MAP_FAILED)
             s = fail_errno(err, "map", path);
         else
-            *m = (struct sf_map){p, (size_t)st.st_size};
+            *m = (struct sf_map){.data = p, .size = (size_t)st.st_size};
     }
     close(fd);
     return s;
 }
 
+surefoot_status sf_map_memory(struct sf_map *m, const void *data, size_t n, surefoot_error *err) {
+    *m = (struct sf_map){0};
+    if (!data && n > 0) return sf_fail(err, SUREFOOT_E_USAGE, 0, "a file in memory is NULL");
+    if (n > 0) *m = (struct sf_map){.data = data, .size = n, .borrowed = true};
+    return SUREFOOT_OK;
+}
+
 void sf_map_close(struct sf_map *m) {
-    if (m->data) munmap((void *)(uintptr_t)m->data, m->size);
+    if (m->data && !m->borrowed) munmap((void *)(uintptr_t)m->data, m->size);
     *m = (struct sf_map){0};
 }
 
 void sf_map_release(const struct sf_map *m, size_t offset, size_t n) {
     long page = sysconf(_SC_PAGESIZE);
-    if (!m->data || page <= 0 || offset >= m->size) return;
+    if (!m->data || m->borrowed || page <= 0 || offset >= m->size) return;
     size_t step = (size_t)page, end = n > m->size - offset ? m->size : offset + n;
     /* Inward to whole pages: neighbours keep theirs. The file's last page may be a part. */
     size_t from = sf_round_up(offset, step), to = end == m->size ? end : end / step * step;

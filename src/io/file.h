@@ -9,9 +9,12 @@
 struct sf_map {
     const unsigned char *data; /* NULL for an empty file */
     size_t size;
+    bool borrowed; /* memory of somebody else's: never unmapped, never given back */
 };
 /* Regular files only (a directory, FIFO or device is refused). E_IO names the reason. */
 surefoot_status sf_map_open(struct sf_map *m, const char *path, surefoot_error *err);
+/* The same view of n bytes that lie in memory already and outlive it. E_USAGE: NULL with n > 0. */
+surefoot_status sf_map_memory(struct sf_map *m, const void *data, size_t n, surefoot_error *err);
 void sf_map_close(struct sf_map *m);
 /* Tells the system that [offset, offset+n) will not be read again soon: the whole pages inside are
  * given back (and come from the file again if read). Parts outside the map are ignored. */
