@@ -23,6 +23,7 @@ SF_INLINE int32x4_t sf_dot(enum sf_type t, const int8x16_t w[], const int8_t *q,
     return s;
 }
 
+#define SF_SIXTEENFOLD 1
 #include "matmul_arm.h"
 
 SF_MATMUL_ARM(Q8_0, q8_0r16_q8_dotprod)

@@ -33,6 +33,7 @@ SF_INLINE int32x4_t sf_dot(enum sf_type t, const int8x16_t w[], const int8_t *q,
     return vaddq_s32(vpaddq_s32(low, high), vdupq_n_s32(start));
 }
 
+#define SF_SIXTEENFOLD 0 /* sf_arm_depth counts on smaller ones */
 #include "matmul_arm.h"
 
 SF_MATMUL_ARM(F32, f32r16_f32_neon)

@@ -46,7 +46,10 @@ SF_INLINE int sf_arm_depth(enum sf_type t) {
 
 /* Logical shift left by n, right by -n; n may vary at run time, unlike in the intrinsics with _n. */
 SF_INLINE uint8x16_t sf_shift(uint8x16_t v, int n) {
-    return vshlq_u8(v, vdupq_n_s8((int8_t)n));
+    return n ? vshlq_u8(v, vdupq_n_s8((int8_t)n)) : v;
+}
+SF_INLINE uint8x16_t sf_nibble(uint8x16_t v, bool high) {
+    return high ? vshrq_n_u8(v, 4) : vandq_u8(v, vdupq_n_u8(15));
 }
 SF_INLINE uint8x16_t sf_and(uint8x16_t v, int mask) {
     return vandq_u8(v, vdupq_n_u8((uint8_t)mask));
@@ -99,26 +102,23 @@ SF_INLINE void sf_unpack(enum sf_type t, int8x16_t out[8], const uint8_t *p, siz
     case SF_T_Q3_K: /* the same, and bit c of 32 mask bytes is bit 2 */
         for (size_t j = 0; j < 8; j++) {
             uint8x16_t low = sf_and(sf_shift(sf_word(p, 8 + 8 * half + j), -2 * part), 3);
-            w[j] = vorrq_u8(low, sf_and(sf_shift(sf_word(p, j), 2 - (int)c), 4));
+            w[j] = vbslq_u8(vdupq_n_u8(4), sf_shift(sf_word(p, j), 2 - (int)c), low);
         }
         break;
     case SF_T_Q4_K: /* 32 bytes hold chunk 2 i (low nibbles) and 2 i + 1 */
-        for (size_t j = 0; j < 8; j++)
-            w[j] = sf_and(sf_shift(sf_word(p, 3 + 8 * (c / 2) + j), c % 2 ? -4 : 0), 15);
+        for (size_t j = 0; j < 8; j++) w[j] = sf_nibble(sf_word(p, 3 + 8 * (c / 2) + j), c % 2);
         break;
     case SF_T_Q5_K: /* the same, and bit c of 32 mask bytes is bit 4 */
         for (size_t j = 0; j < 8; j++) {
-            uint8x16_t low =
-                sf_and(sf_shift(sf_word(p, 11 + 8 * (c / 2) + j), c % 2 ? -4 : 0), 15);
-            w[j] = vorrq_u8(low, sf_and(sf_shift(sf_word(p, 3 + j), 4 - (int)c), 16));
+            uint8x16_t low = sf_nibble(sf_word(p, 11 + 8 * (c / 2) + j), c % 2);
+            w[j] = vbslq_u8(vdupq_n_u8(16), sf_shift(sf_word(p, 3 + j), 4 - (int)c), low);
         }
         break;
     case SF_T_Q6_K: /* 64 bytes: chunks 0, 1 low nibbles, 2, 3 high; 32 bytes: 2 bits of each */
         for (size_t j = 0; j < 8; j++) {
-            uint8x16_t low = sf_word(p, 16 * half + 8 * (c % 2) + j);
-            low = sf_and(sf_shift(low, part < 2 ? 0 : -4), 15);
+            uint8x16_t low = sf_nibble(sf_word(p, 16 * half + 8 * (c % 2) + j), part >= 2);
             uint8x16_t high = sf_shift(sf_word(p, 32 + 8 * half + j), 4 - 2 * part);
-            w[j] = vorrq_u8(low, sf_and(high, 48));
+            w[j] = vbslq_u8(vdupq_n_u8(48), high, low);
         }
         break;
     default: /* plain numbers have no bytes to unpack */
