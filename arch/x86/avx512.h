@@ -30,6 +30,7 @@
 #define SF_UNROLL(n) SF_PRAGMA(GCC unroll n)
 #endif
 
+void sf_fill_matmul_float_avx512vnni(struct sf_kernels *k);
 void sf_fill_matmul_q32_avx512vnni(struct sf_kernels *k);
 void sf_fill_matmul_q256_avx512vnni(struct sf_kernels *k);
 void sf_fill_quant_avx512vnni(struct sf_kernels *k);

@@ -12,6 +12,7 @@
 #include "matmul_avx2.h"
 
 void sf_fill_matmul_q32_avxvnni(struct sf_kernels *k);
+void sf_fill_matmul_q256_avxvnni(struct sf_kernels *k);
 
 SF_INLINE int sf_above(enum sf_type t) {
     return sf_signed(t) ? 128 : sf_offset(t);

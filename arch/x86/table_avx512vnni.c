@@ -5,6 +5,7 @@
 #include "avx512.h"
 
 void sf_kernels_avx512vnni(struct sf_kernels *k) {
+    sf_fill_matmul_float_avx512vnni(k);
     sf_fill_matmul_q32_avx512vnni(k);
     sf_fill_matmul_q256_avx512vnni(k);
     sf_fill_quant_avx512vnni(k);
