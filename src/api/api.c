@@ -63,9 +63,10 @@ void surefoot_model_describe(const surefoot_model *m, surefoot_model_info *info)
                                   .n_vocab = m->config.n_vocab,
                                   .n_layers = m->config.n_layers,
                                   .n_embd = m->config.dim,
-                                  .chat_template =
-                                      m->chat == SF_CHAT_NONE ? NULL : sf_chat_name(m->chat),
+                                  .chat_template = m->chat_name,
                                   .has_chat_template = m->has_template,
+                                  .chat_template_error =
+                                      m->has_template && !m->chat ? m->chat_error.text : NULL,
                                   .bos = sf_tokenizer_bos(m->tokenizer),
                                   .eos = sf_tokenizer_eos(m->tokenizer),
                                   .add_bos = sf_tokenizer_add_bos(m->tokenizer)};

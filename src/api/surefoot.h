@@ -117,10 +117,12 @@ typedef struct {
     uint64_t weight_bytes;         /* bytes of all tensors in the file                            */
     uint64_t decode_bytes;         /* weight bytes read for one decoded token                     */
     uint32_t n_ctx_train, n_vocab, n_layers, n_embd;
-    const char *chat_template;     /* the name recognised ("chatml", ...), NULL: none or unknown  */
-    int has_chat_template;         /* 1: the file carries a template, recognised or not           */
+    const char *chat_template;     /* the name recognised ("chatml", ...), "custom": another that
+                                      runs; NULL: none, or one that cannot run                    */
+    int has_chat_template;         /* 1: the file carries a template, one that runs or not        */
     int32_t bos, eos;              /* token ids, -1: none                                         */
     int add_bos;                   /* 1: BOS goes before a raw prompt                             */
+    const char *chat_template_error; /* why the file's template cannot run, with its line; or NULL */
 } surefoot_model_info;
 SUREFOOT_API void surefoot_model_describe(const surefoot_model *m, surefoot_model_info *info);
 
@@ -225,19 +227,24 @@ typedef struct {
 SUREFOOT_API void surefoot_sampling_init(surefoot_sampling *o);
 
 typedef struct {
-    const char *role;    /* "system", "user", "assistant" */
+    const char *role;    /* "system", "user", "assistant", or what else the chat template knows */
     const char *content; /* text; spellings of control tokens in it stay text */
 } surefoot_message;
 
-/* Exactly one of ids, messages and text is used, in this order of preference. */
+/* Exactly one of ids, messages (or variables that hold "messages") and text is used, in this order
+ * of preference. */
 typedef struct {
     const int32_t *ids;            /* ready token ids, BOS included if wanted                     */
     size_t n_ids;
     const surefoot_message *messages;
     size_t n_messages;
-    const char *chat_template;     /* name, NULL: the model's own                                 */
+    const char *chat_template;     /* a name, or a template's text; NULL: the model's own         */
     const char *text;              /* raw text; BOS by the model's rule                           */
     size_t n_text;
+    const char *variables;         /* more for the chat template, a JSON object: tools, documents,
+                                      enable_thinking ...; without messages its "messages" are the
+                                      conversation, with whatever fields they have. NULL: none    */
+    size_t n_variables;            /* bytes; what is in there is content too: it stays text       */
 } surefoot_prompt;
 
 typedef struct {

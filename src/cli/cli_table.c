@@ -19,8 +19,8 @@ const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
 #define BIT(id) (UINT64_C(1) << SF_CMD_##id)
 #define ALL     (~UINT64_C(0))
 #define MODEL                                                                                      \
-    (BIT(run) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(guard_check) |       \
-     BIT(guard_budget))
+    (BIT(run) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) | BIT(bench) |            \
+     BIT(guard_check) | BIT(guard_budget))
 #define ENGINE (BIT(run) | BIT(logits) | BIT(bench) | BIT(guard_budget))
 #define KV     (ENGINE | BIT(inspect))
 #define TEXT   (BIT(run) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
@@ -36,13 +36,13 @@ const struct sf_option sf_options[] = {
     /* ---- what goes in */
     {"-m, --model", "FILE", SF_OPT_STR, AT(model), 0, 0, MODEL, "the GGUF file"},
     {"-p, --prompt", "TEXT", SF_OPT_STR, AT(prompt), 0, 0, TEXT, "the text"},
-    {"-f, --file", "FILE", SF_OPT_STR, AT(file), 0, 0, TEXT,
+    {"-f, --file", "FILE", SF_OPT_STR, AT(file), 0, 0, TEXT | BIT(render),
      "the text from a file, byte for byte (- is stdin; stdin is also read when neither -p nor -f is given)"},
     {"--after", "TEXT", SF_OPT_STR, AT(after), 0, 0, BIT(guard_check),
      "the prompt that the text answers: read first, free of charge"},
     {"-sys, --system-prompt, --system", "TEXT", SF_OPT_STR, AT(system), 0, 0, BIT(run), "a system message before the prompt"},
-    {"--chat-template", "NAME", SF_OPT_STR, AT(chat_template), 0, 0, BIT(run),
-     "chatml, llama2 or llama3 instead of the model's own"},
+    {"--chat-template", "NAME|FILE", SF_OPT_STR, AT(chat_template), 0, 0, BIT(run) | BIT(render),
+     "a template by name (chatml, llama2, llama3, qwen3, ...) or from a file, instead of the model's own"},
     {"--raw", NULL, SF_OPT_FLAG, AT(raw), 0, 0, BIT(run), "no chat template: the text is continued as it is"},
     {"--echo", NULL, SF_OPT_FLAG, AT(echo), 0, 0, BIT(run), "print the prompt first"},
     {"--ids", NULL, SF_OPT_FLAG, AT(bare_ids), 0, 0, BIT(tokenize), "a bare JSON array of ids"},

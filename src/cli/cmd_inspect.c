@@ -21,7 +21,8 @@ struct facts {
     struct sf_tokenizer *tok; /* NULL: none, or one we lack */
     char tok_model[64], tok_pre[64];
     surefoot_error tok_why;
-    const char *chat; /* recognised name, NULL */
+    const char *chat; /* name, NULL: none, or one that cannot run */
+    surefoot_error chat_why;
     bool has_template;
     uint64_t n_params, tensor_bytes;
     struct sf_model_need need; /* session 0: not known */
@@ -76,7 +77,10 @@ static void read_tokenizer(struct facts *f) {
         found) {
         enum sf_chat chat = sf_chat_recognise(s.p, s.n);
         f->has_template = true;
-        f->chat = chat == SF_CHAT_NONE ? NULL : sf_chat_name(chat);
+        struct sf_chat_template *own = NULL;
+        if (sf_chat_open_gguf(&own, &f->g, &f->chat_why) == SUREFOOT_OK && own)
+            f->chat = chat == SF_CHAT_NONE ? "custom" : sf_chat_name(chat);
+        sf_chat_close(own);
     }
 }
 
@@ -214,10 +218,9 @@ static void text_tokenizer(const struct facts *f) {
                 (int)sf_tokenizer_eos(f->tok));
     else if (f->tok_why.text[0])
         sf_out_str(" ("), put_clean(f->tok_why.text), sf_out_str(")");
-    sf_outf("\nchat template  %s\n", f->chat           ? f->chat
-                                     : f->has_template ? "one that is not recognised: --raw, or "
-                                                         "--chat-template NAME"
-                                                       : "none");
+    sf_outf("\nchat template  %s", f->chat ? f->chat : f->has_template ? "cannot run: " : "none");
+    if (!f->chat && f->has_template) put_clean(f->chat_why.text);
+    sf_out_str("\n");
 }
 
 static void text_tensors(const struct facts *f) {
@@ -340,6 +343,7 @@ static void put_json(const struct facts *f) {
     json_key("reason", f->tok_why.text);
     sf_outf("},\"chat_template\":{\"present\":%s", f->has_template ? "true" : "false");
     json_key("name", f->chat);
+    if (f->chat_why.text[0]) json_key("reason", f->chat_why.text);
     sf_out_str("},\"memory\":");
     if (f->need.session) {
         uint64_t need = (uint64_t)f->need.weights + f->need.session;

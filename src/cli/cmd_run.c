@@ -30,7 +30,8 @@ struct work {
     surefoot_model_info info;
     char *text; /* the prompt */
     size_t n_text;
-    bool chat; /* through a chat template */
+    bool chat;      /* through a chat template */
+    char *template; /* --chat-template: text of a file, or NULL */
     struct sf_cli_chain chain;
     struct answer answer;
 };
@@ -226,12 +227,19 @@ static int check_options(struct sf_cli *c) {
 static int choose_layout(struct work *w) {
     const struct sf_cli *c = w->cli;
     if (c->raw) return 0;
+    size_t n;
+    if (c->chat_template && access(c->chat_template, R_OK) == 0) {
+        int code = sf_cli_read(c->chat_template, &w->template, &n);
+        if (code) return code;
+        if (strlen(w->template) != n || !strchr(w->template, '{'))
+            return sf_cli_fail(3, "%s is no chat template", c->chat_template);
+    }
     if (!c->chat_template && !w->info.chat_template) {
         if (w->info.has_chat_template)
             return sf_cli_fail(5,
-                               "%s: its chat template is none of chatml, llama2, llama3; give "
-                               "--chat-template NAME, or --raw to continue the text as it is",
-                               c->model);
+                               "%s: its %s; give --chat-template NAME|FILE, or --raw to continue "
+                               "the text as it is",
+                               c->model, w->info.chat_template_error);
         if (c->system)
             return sf_cli_fail(2,
                                "--system-prompt needs a chat template and %s has none; give "
@@ -305,7 +313,7 @@ static int generate(struct work *w) {
         if (c->system) message[prompt.n_messages++] = (surefoot_message){"system", c->system};
         message[prompt.n_messages++] = (surefoot_message){"user", w->text};
         prompt.messages = message;
-        prompt.chat_template = c->chat_template;
+        prompt.chat_template = w->template ? w->template : c->chat_template;
     }
     if (c->echo && !c->json) sf_out_text(c, w->text, w->n_text);
     w->answer.cli = c;
@@ -338,5 +346,6 @@ int sf_cmd_run(struct sf_cli *c) {
     free(w.answer.text);
     free(w.answer.token);
     free(w.text);
+    free(w.template);
     return code;
 }

@@ -9,24 +9,42 @@
 #include "stop.h"
 #include "utf8.h"
 
+/* Through the template named or given, or the model's own. */
+static surefoot_status encode_chat(const surefoot_model *m, const surefoot_prompt *p, int32_t *ids,
+                                   size_t cap, size_t *n_out, surefoot_error *err) {
+    const struct sf_chat_input in = {.messages = p->messages,
+                                     .n_messages = p->n_messages,
+                                     .variables = p->variables,
+                                     .n_variables = p->n_variables};
+    struct sf_chat_template *given = NULL;
+    if (p->chat_template) {
+        SF_TRY(sf_chat_open(&given, p->chat_template, strlen(p->chat_template), err));
+    } else if (!m->chat) {
+        if (m->has_template)
+            return sf_fail(err, m->chat_error.code, m->chat_error.where,
+                           "%.160s (--chat-template NAME|FILE gives another one, --raw none)",
+                           m->chat_error.text);
+        return sf_fail(err, SUREFOOT_E_UNSUPPORTED, 0,
+                       "the model has no chat template: give one with --chat-template NAME|FILE, "
+                       "or use --raw");
+    }
+    surefoot_status s =
+        sf_chat_encode(given ? given : m->chat, m->tokenizer, &in, ids, cap, n_out, err);
+    sf_chat_close(given);
+    return s;
+}
+
 surefoot_status sf_prompt_encode(const surefoot_model *m, const surefoot_prompt *p, int32_t *ids,
                                  size_t cap, size_t *n_out, size_t *n_free, surefoot_error *err) {
     surefoot_status s;
+    *n_out = 0;
     if (p->ids) {
         *n_out = p->n_ids;
         if (p->n_ids <= cap) memcpy(ids, p->ids, p->n_ids * sizeof *ids);
         s = p->n_ids <= cap ? SUREFOOT_OK
                             : sf_fail(err, SUREFOOT_E_USAGE, 0, "a prompt of %zu tokens", p->n_ids);
-    } else if (p->messages) {
-        enum sf_chat c = p->chat_template ? sf_chat_by_name(p->chat_template) : m->chat;
-        if (c == SF_CHAT_NONE)
-            return sf_fail(
-                err, SUREFOOT_E_UNSUPPORTED, 0,
-                "%s: name one with --chat-template (chatml, llama2, llama3) or use --raw",
-                p->chat_template  ? "there is no chat template of that name"
-                : m->has_template ? "the model's chat template is not one of those built in"
-                                  : "the model has no chat template");
-        s = sf_chat_encode(m->tokenizer, c, p->messages, p->n_messages, ids, cap, n_out, err);
+    } else if (p->messages || p->variables) {
+        s = encode_chat(m, p, ids, cap, n_out, err);
     } else {
         s = sf_encode(m->tokenizer, p->text ? p->text : "", p->text ? p->n_text : 0, SF_ENCODE_BOS,
                       ids, cap, n_out, err);

@@ -315,6 +315,19 @@ static const char *file_type_name(uint64_t id) {
     return NULL;
 }
 
+/* A template that cannot run does not keep the model from opening: raw text needs none. */
+static surefoot_status read_template(surefoot_model *m, const struct sf_gguf *g, struct sf_str s,
+                                     surefoot_error *err) {
+    surefoot_status st = sf_chat_open_gguf(&m->chat, g, &m->chat_error);
+    if (st == SUREFOOT_E_MEMORY) {
+        if (err) *err = m->chat_error;
+        return st;
+    }
+    enum sf_chat name = m->chat ? sf_chat_recognise(s.p, s.n) : SF_CHAT_NONE;
+    m->chat_name = !m->chat ? NULL : name == SF_CHAT_NONE ? "custom" : sf_chat_name(name);
+    return SUREFOOT_OK;
+}
+
 static surefoot_status read_meta(surefoot_model *m, const struct sf_gguf *g, surefoot_error *err) {
     struct sf_str s = {0};
     bool found;
@@ -336,7 +349,7 @@ static surefoot_status read_meta(surefoot_model *m, const struct sf_gguf *g, sur
     snprintf(m->file_type, sizeof m->file_type, "%s", name ? name : "mixed");
     SF_TRY(sf_gguf_get_str(g, "tokenizer.chat_template", &s, &found, err));
     m->has_template = found;
-    if (found) m->chat = sf_chat_recognise(s.p, s.n);
+    if (found) SF_TRY(read_template(m, g, s, err));
     return sf_tokenizer_open(&m->tokenizer, g, err);
 }
 
@@ -466,6 +479,7 @@ surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
 void surefoot_model_close(surefoot_model *m) {
     if (!m) return;
     sf_tokenizer_close(m->tokenizer);
+    sf_chat_close(m->chat);
     sf_arena_free(&m->arena);
     sf_map_close(&m->map);
     sf_free(m);

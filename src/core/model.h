@@ -34,8 +34,10 @@ struct surefoot_model {
     const struct sf_family *family;
     struct sf_kernels kernels;
     struct sf_tokenizer *tokenizer;
-    enum sf_chat chat;                     /* recognised layout, SF_CHAT_NONE: none    */
+    struct sf_chat_template *chat;         /* NULL: none, or one that cannot be run    */
+    const char *chat_name;                 /* the published one it is, or "custom"     */
     bool has_template;
+    surefoot_error chat_error;             /* why a template that is there cannot run  */
 
     struct sf_tensor tok_embd;             /* (vocab, dim), looked up by row           */
     struct sf_tensor output;               /* (vocab, dim); the same data when tied    */
