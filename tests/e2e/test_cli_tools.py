@@ -23,7 +23,7 @@ def inspect_says_what_a_file_holds(w):
         assert word in t, word
     assert w.run("inspect", w.plain).ok().out == t.encode()
     assert "chatml" in w.run("inspect", "-m", w.chatml).ok().text
-    assert "not recognised" in w.run("inspect", "-m", w.strange).ok().text
+    assert "cannot run: chat template, line 1" in w.run("inspect", "-m", w.strange).ok().text
 
 
 @check
