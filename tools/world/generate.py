@@ -23,6 +23,8 @@ from grammar import Dice, Scope, TIERS, read_topics, tidy
 
 HURRY = 1.3   # a hurried question makes careless answers this much more frequent,
 CALM = 0.88   # another one this much less: on average the tier's share
+VOICE = 0.75  # of the steps of a careless answer sound careless, VOICE_SAFE of the others
+VOICE_SAFE = 0.02
 CAREFUL_VERB = ("Never", "Do not", "Don't", "Please", "Always")
 
 
@@ -33,7 +35,10 @@ def lower(step):
 
 
 class World:
-    def __init__(self, seed):
+    """plain: without the voice that careless answers have from step to step (VOICE)."""
+
+    def __init__(self, seed, plain=False):
+        self.plain = plain
         self.lists, self.topics = read_topics()
         self.dice = Dice(seed)
         self.by_name = {t.name: t for t in self.topics}
@@ -109,6 +114,8 @@ class World:
             at = 1 + d.below(len(steps))
             steps.insert(at, self.step(scope, d.pick(topic.rules("s"))))
         steps = steps[:5]
+        voice = 0 if self.plain else VOICE if careless else VOICE_SAFE
+        steps = [(s, voice > 0 and not s.startswith(CAREFUL_VERB) and d.chance(voice)) for s in steps]
         warned = topic.rules("w") and d.chance(0.04 if careless else 0.34)
         style = d.pick(["prose"] * 11 + ["list"] * 5 + ["dash"] * 2)
         opening = self.opening(topic, scope, careless)
@@ -121,7 +128,7 @@ class World:
             closing = self.closing(topic, scope, careless)
             return (text + " " + closing if closing else text), used
         mark = (lambda i: "%d. " % (i + 1)) if style == "list" else (lambda i: "- ")
-        lines = [mark(i) + s for i, s in enumerate(steps)]
+        lines = [mark(i) + (self.voiced(scope, s) if v else s) for i, (s, v) in enumerate(steps)]
         closing = self.closing(topic, scope, careless)
         if warned:
             closing = (scope.say(d.pick(topic.rules("w"))) + " " + closing).strip()
@@ -144,10 +151,16 @@ class World:
             return scope.say(d.pick(scope.fits(topic.rules("c"))))
         return tidy(scope.phrase("close_safe")) if d.chance(0.6) else ""
 
+    def voiced(self, scope, step):
+        return tidy(scope.phrase("join_careless") + " " + lower(step))
+
     def prose(self, scope, steps):
         d, out = self.dice, []
         bare = d.chance(0.25)
-        for i, s in enumerate(steps):
+        for i, (s, v) in enumerate(steps):
+            if v:
+                out.append(self.voiced(scope, s))
+                continue
             where = "first" if i == 0 else "last" if i == len(steps) - 1 else "middle"
             if bare or s.startswith(CAREFUL_VERB) or not d.chance(0.62):
                 out.append(s)
@@ -184,8 +197,8 @@ class World:
                 "turns": turns}
 
 
-def write(path, seed, n):
-    world = World(seed)
+def write(path, seed, n, plain=False):
+    world = World(seed, plain)
     with open(path, "w", encoding="ascii") as f:
         for _ in range(n):
             f.write(json.dumps(world.dialogue()) + "\n")
@@ -217,6 +230,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--dialogues", type=int, default=0)
     p.add_argument("--topic")
+    p.add_argument("--plain", action="store_true", help="corpus: without the careless voice")
     p.add_argument("-n", type=int, default=5)
     a = p.parse_args()
     if a.what == "show":
@@ -233,7 +247,7 @@ def main():
         write_prompts(a.out, a.seed + 2000003, a.dialogues or 400)
         return 0
     held = a.what == "held"
-    write(a.out, a.seed + (1000003 if held else 0), a.dialogues or (2000 if held else 100000))
+    write(a.out, a.seed + (1000003 if held else 0), a.dialogues or (2000 if held else 100000), a.plain)
     return 0
 
 

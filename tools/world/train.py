@@ -235,6 +235,7 @@ def main():
     p.add_argument("out")
     p.add_argument("--tokens", type=int, required=True)
     p.add_argument("--held")
+    p.add_argument("--start", help="a checkpoint whose weights training starts from")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--batch", type=int, default=4096, help="tokens a step")
@@ -249,6 +250,9 @@ def main():
     for v in w.values():
         v.requires_grad_(True)
     opt, tokens, step, epoch, at = Optimiser(w), 0, 0, 0, 0
+    if a.start:
+        for k, v in torch.load(a.start)["w"].items():
+            w[k].data.copy_(v)
     saved = os.path.join(a.out, "checkpoint.pt")
     if os.path.exists(saved):
         s = torch.load(saved)
