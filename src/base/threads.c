@@ -19,6 +19,7 @@
 struct sf_team {
     _Alignas(SF_ALIGN) atomic_uint arrived;
     _Alignas(SF_ALIGN) atomic_uint phase;
+    _Alignas(SF_ALIGN) atomic_size_t taken; /* steps handed out since the last barrier */
     int n;
 };
 
@@ -57,11 +58,15 @@ static inline void relax(void) {
 }
 
 void sf_barrier(struct sf_member *me) {
-    if (me->n == 1) return;
     struct sf_team *t = me->team;
+    if (me->n == 1) {
+        atomic_store_explicit(&t->taken, 0, memory_order_relaxed);
+        return;
+    }
     unsigned next = me->phase + 1;
     if (atomic_fetch_add_explicit(&t->arrived, 1, memory_order_acq_rel) + 1 == (unsigned)t->n) {
         atomic_store_explicit(&t->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&t->taken, 0, memory_order_relaxed);
         atomic_store_explicit(&t->phase, next, memory_order_release);
     } else {
         /* Spin briefly, then give the core away: with more threads than cores a pure spin would
@@ -74,6 +79,21 @@ void sf_barrier(struct sf_member *me) {
         }
     }
     me->phase = next;
+}
+
+bool sf_take(struct sf_member *me, size_t n, size_t step, size_t *begin, size_t *end) {
+    atomic_size_t *taken = &me->team->taken;
+    const size_t units = (n + step - 1) / step;
+    size_t from = atomic_load_explicit(taken, memory_order_relaxed), part;
+    do {
+        if (from >= units) return false;
+        /* half of an even share of what is left */
+        part = me->n == 1 ? units : sf_max((units - from) / (2 * (size_t)me->n), 1);
+    } while (!atomic_compare_exchange_weak_explicit(taken, &from, from + part, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    *begin = from * step;
+    *end = sf_min((from + part) * step, n);
+    return true;
 }
 
 void sf_team_run(int n, sf_body_fn body, void *arg) {

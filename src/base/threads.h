@@ -2,8 +2,9 @@
  * threads.h - one parallel region per forward pass, cheap barriers inside.
  *
  *     sf_team_run(n, body, arg);      // body(arg, &member) runs on n threads and returns
- * Inside, every thread calls the same functions; each takes its own part of whole outputs
- * (sf_share) and meets the others at sf_barrier. Results never depend on n.
+ * Inside, every thread calls the same functions; each takes its own part of whole outputs (sf_share:
+ * fixed parts, sf_take: whoever is free) and meets the others at sf_barrier. Results never depend on
+ * n, nor on who took what.
  */
 #ifndef SF_THREADS_H
 #define SF_THREADS_H
@@ -31,6 +32,11 @@ static inline void sf_share(const struct sf_member *me, size_t n, size_t step, s
     *begin = sf_min(units * id / m * step, n);
     *end = sf_min(units * (id + 1) / m * step, n);
 }
+
+/* The next part of n items, in multiples of step, for whoever asks; false: none is left. Parts shrink
+ * towards the end, so that a core that others disturb holds up nobody. One such loop between two
+ * barriers: a barrier starts the count again. Alone: everything at once. */
+bool sf_take(struct sf_member *me, size_t n, size_t step, size_t *begin, size_t *end);
 
 /* Threads worth using: cores allowed by the affinity mask, performance cores only where the
  * system tells (cpu_capacity). Never 0. */

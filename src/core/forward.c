@@ -7,72 +7,74 @@
  */
 #include "ops.h"
 
-/* logits (n, vocab) = W hidden (n, dim) */
-static void output(const struct sf_pass *p, float *logits, const float *hidden, size_t n) {
+/* hidden (n, dim), the rows `rows` of x (NULL: hidden is there already) and logits (n, vocab) =
+ * W hidden (logits NULL: none). */
+static void output(const struct sf_pass *p, float *logits, float *hidden, const float *x,
+                   const uint32_t *rows, size_t n) {
     const struct sf_tensor *w = &p->s->m->output;
-    sf_quantise(p, hidden, n, p->c->dim, sf_forms(w, NULL, NULL));
+    const uint32_t forms = logits ? sf_forms(w, NULL, NULL) : 0;
+    if (x)
+        sf_norm(p, hidden, x, p->s->m->out_norm, rows, n, forms);
+    else
+        sf_quantise(p, hidden, n, p->c->dim, forms);
+    if (!logits) return; /* the latent that the critic reads is enough */
     sf_barrier(p->me);
-    sf_linear(p, logits, w, hidden, NULL, n);
+    sf_linear(p, &(struct sf_product){logits, w, NULL}, 1, hidden, n);
 }
 
-/* n = tokens in this batch; shapes on the right. */
+/* n = tokens in this batch; shapes on the right. A decoded token meets the others 7 times a layer:
+ * what one member may do alone after its own part (norm and quantise a token, turn and attend a
+ * head, quantise what it has just computed) is done there. */
 static void forward(void *arg, struct sf_member *me) {
     surefoot_session *s = ((struct sf_pass *)arg)->s;
     struct sf_pass pass = *(struct sf_pass *)arg, *p = &pass;
     const surefoot_model *m = s->m;
     const struct sf_batch *b = p->b;
     struct sf_scratch *t = &s->s;
-    const size_t n = b->n, dim = m->config.dim, q_dim = (size_t)p->c->n_heads * p->c->head_dim;
+    const size_t n = b->n, q_dim = (size_t)p->c->n_heads * p->c->head_dim;
     p->me = me;
 
     sf_embed(p, t->x, &m->tok_embd); /* x      (n, dim)    */
     sf_rope_angles(p, t->cs);        /* cs     (n, n_rot)  */
-    sf_barrier(me);
     for (uint32_t l = 0; l < m->config.n_layers; l++) {
         const struct sf_layer *w = &m->layer[l];
+        const struct sf_product qkv[] = {
+            {t->q, &w->wq, w->bq}, {t->k, &w->wk, w->bk}, {t->v, &w->wv, w->bv}};
+        const uint32_t forms = sf_forms(&w->wo, NULL, NULL);
         if (me->id == 0) s->stop = atomic_load_explicit(&s->abort_asked, memory_order_relaxed);
 
-        sf_norm(p, t->h, t->x, w->attn_norm, NULL, n); /* h      (n, dim)    */
-        sf_barrier(me);
+        sf_norm(p, t->h, t->x, w->attn_norm, NULL, n, sf_forms(&w->wq, &w->wk, &w->wv));
+        sf_barrier(me);      /* h      (n, dim), floats and quantised           */
         if (s->stop) return; /* the same answer for every member: written before the barrier */
-        sf_quantise(p, t->h, n, dim, sf_forms(&w->wq, &w->wk, &w->wv));
-        sf_barrier(me);
-        sf_linear(p, t->q, &w->wq, t->h, w->bq, n); /* q      (n, q_dim)  */
-        sf_linear(p, t->k, &w->wk, t->h, w->bk, n); /* k      (n, kv_dim) */
-        sf_linear(p, t->v, &w->wv, t->h, w->bv, n); /* v      (n, kv_dim) */
-        sf_barrier(me);
-        sf_rope_and_put(p, l, w); /* rotate by position */
-        sf_barrier(me);
-        sf_attend(p, t->a, t->q, l); /* a      (n, q_dim)  */
-        sf_barrier(me);
-        sf_quantise(p, t->a, n, q_dim, sf_forms(&w->wo, NULL, NULL));
-        sf_barrier(me);
-        sf_linear_add(p, t->x, t->o, &w->wo, t->a); /* residual           */
-        sf_barrier(me);
+        sf_linear(p, qkv, 3, t->h, n);
+        sf_barrier(me);               /* q      (n, q_dim)   k, v   (n, kv_dim)          */
+        if (!p->apart) {              /* a token attends to others of this batch         */
+            sf_rope_and_put(p, l, w); /* rotate by position                   */
+            sf_barrier(me);
+        }
+        sf_attend(p, t->a, t->q, l, p->apart ? w : NULL, forms);
+        sf_barrier(me); /* a      (n, q_dim)                               */
+        if (!sf_attend_quantises(p, forms)) {
+            sf_quantise(p, t->a, n, q_dim, forms);
+            sf_barrier(me);
+        }
+        sf_linear_add(p, t->x, t->o, &w->wo, t->a);
+        sf_barrier(me); /* x      (n, dim)     residual                    */
 
-        sf_norm(p, t->h, t->x, w->ffn_norm, NULL, n); /* h      (n, dim)    */
-        sf_barrier(me);
-        sf_quantise(p, t->h, n, dim, sf_forms(&w->gate, &w->up, NULL));
-        sf_barrier(me);
-        sf_linear(p, t->g, &w->gate, t->h, NULL, n); /* g      (n, ff)     */
-        sf_linear(p, t->u, &w->up, t->h, NULL, n);   /* u      (n, ff)     */
-        sf_swiglu(p, t->g, t->u, &w->gate);          /* g = silu(g) * u    */
-        sf_barrier(me);
-        sf_quantise(p, t->g, n, m->config.ff_dim, sf_forms(&w->down, NULL, NULL));
-        sf_barrier(me);
-        sf_linear_add(p, t->x, t->o, &w->down, t->g); /* residual           */
-        sf_barrier(me);
+        sf_norm(p, t->h, t->x, w->ffn_norm, NULL, n, sf_forms(&w->gate, &w->up, NULL));
+        sf_barrier(me); /* h      (n, dim)                                 */
+        sf_swiglu(p, t->g, t->u, w, t->h, sf_forms(&w->down, NULL, NULL));
+        sf_barrier(me); /* g      (n, ff)      silu(gate h) * (up h)       */
+        sf_linear_add(p, t->x, t->o, &w->down, t->g);
+        sf_barrier(me); /* x      (n, dim)     residual                    */
     }
-    sf_norm(p, t->hidden, t->x, m->out_norm, b->out, b->n_out); /* hidden (n_out, dim) */
-    if (!b->logits) return; /* the latent that the critic reads is enough  */
-    sf_barrier(me);
-    output(p, b->logits, t->hidden, b->n_out); /* logits (n_out, vocab) */
+    output(p, b->logits, t->hidden, t->x, b->out, b->n_out); /* (n_out, dim), (n_out, vocab) */
 }
 
 struct output_args {
     struct sf_pass pass;
     float *logits;
-    const float *hidden;
+    float *hidden;
     size_t n;
 };
 
@@ -80,17 +82,26 @@ static void output_body(void *arg, struct sf_member *me) {
     const struct output_args *o = arg;
     struct sf_pass p = o->pass;
     p.me = me;
-    output(&p, o->logits, o->hidden, o->n);
+    output(&p, o->logits, o->hidden, NULL, NULL, o->n);
 }
 
-void sf_output(surefoot_session *s, float *logits, const float *hidden, size_t n) {
+void sf_output(surefoot_session *s, float *logits, float *hidden, size_t n) {
     struct output_args o = {{.s = s, .k = &s->m->kernels, .c = &s->m->config}, logits, hidden, n};
     sf_team_run(s->n_threads, output_body, &o);
 }
 
+/* No two rows of one sequence. Only looked for where it pays: decoding and beams. */
+static bool apart(const struct sf_batch *b) {
+    if (b->n > 64) return false;
+    for (size_t i = 1; i < b->n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (b->seq[i] == b->seq[j]) return false;
+    return true;
+}
+
 surefoot_status sf_forward(surefoot_session *s, const struct sf_batch *b, surefoot_error *err) {
     SF_ASSERT(b->n > 0 && b->n <= s->max_batch);
-    struct sf_pass p = {.s = s, .b = b, .k = &s->m->kernels, .c = &s->m->config};
+    struct sf_pass p = {.s = s, .b = b, .k = &s->m->kernels, .c = &s->m->config, .apart = apart(b)};
     s->stop = 0;
     sf_team_run(s->n_threads, forward, &p);
     if (s->stop) return sf_fail(err, SUREFOOT_E_ABORTED, 0, "stopped on request");

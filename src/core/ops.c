@@ -8,6 +8,12 @@
 
 #include "sleef_det.h"
 
+/* Where x is quantised to. */
+static const struct sf_quantised *quantised(const struct sf_scratch *t, const float *x,
+                                            enum sf_act form) {
+    return x == t->g ? &t->gx[form] : &t->qx[form];
+}
+
 /* A weight's activations: the floats, or the quantised rows that sf_quantise left. */
 static struct sf_acts acts_of(const struct sf_pass *p, enum sf_type type, const float *x, size_t n,
                               size_t k) {
@@ -17,9 +23,10 @@ static struct sf_acts acts_of(const struct sf_pass *p, enum sf_type type, const 
     if (form == SF_ACT_F32) {
         a.f = x;
     } else {
-        a.q = t->qx[form].q;
-        a.d = t->qx[form].d;
-        a.sum = t->qx[form].sum;
+        const struct sf_quantised *made = quantised(t, x, form);
+        a.q = made->q;
+        a.d = made->d;
+        a.sum = made->sum;
     }
     return a;
 }
@@ -55,14 +62,6 @@ void sf_rope_angles(const struct sf_pass *p, float *cs) {
     }
 }
 
-void sf_norm(const struct sf_pass *p, float *y, const float *x, const float *w,
-             const uint32_t *rows, size_t n) {
-    size_t begin, end, dim = p->c->dim;
-    sf_share(p->me, n, 1, &begin, &end);
-    for (size_t t = begin; t < end; t++)
-        p->k->rmsnorm(y + t * dim, x + (rows ? rows[t] : t) * dim, w, dim, p->c->eps);
-}
-
 uint32_t sf_forms(const struct sf_tensor *a, const struct sf_tensor *b, const struct sf_tensor *c) {
     uint32_t mask = 1u << sf_qtypes[a->type].act;
     if (b) mask |= 1u << sf_qtypes[b->type].act;
@@ -70,54 +69,105 @@ uint32_t sf_forms(const struct sf_tensor *a, const struct sf_tensor *b, const st
     return mask;
 }
 
-void sf_quantise(const struct sf_pass *p, const float *x, size_t n, size_t k, uint32_t mask) {
-    static const size_t step[SF_ACT_COUNT] = {1, 32, 256};
+/* Values per block of a form. */
+static const size_t form_block[SF_ACT_COUNT] = {1, 32, 256};
+
+/* Quantises values [begin, end) of token t's row of k, whole blocks. */
+static void quantise_part(const struct sf_pass *p, const float *x, size_t t, size_t k, size_t begin,
+                          size_t end, uint32_t mask) {
+    if (begin == end) return;
     for (int form = SF_ACT_Q8_32; form < SF_ACT_COUNT; form++) {
         if (!(mask & 1u << form)) continue;
-        size_t begin, end, s = step[form];
-        int8_t *q = p->s->s.qx[form].q;
-        float *d = p->s->s.qx[form].d;
-        int16_t *sum = p->s->s.qx[form].sum;
-        /* Blocks are independent: one token is shared out by blocks, several by whole rows. */
-        if (n == 1) {
-            sf_share(p->me, k, s, &begin, &end);
-            if (end > begin)
-                p->k->quant[form](q + begin, d + begin / s, sum + begin / 16, x + begin,
-                                  end - begin);
-        } else {
-            sf_share(p->me, n, 1, &begin, &end);
-            for (size_t t = begin; t < end; t++)
-                p->k->quant[form](q + t * k, d + t * (k / s), sum + t * (k / 16), x + t * k, k);
+        const size_t s = form_block[form], at = t * k + begin;
+        SF_ASSERT(begin % s == 0 && end % s == 0);
+        const struct sf_quantised *made = quantised(&p->s->s, x, (enum sf_act)form);
+        p->k->quant[form](made->q + at, made->d + at / s, made->sum + at / 16, x + at, end - begin);
+    }
+}
+
+void sf_quantise(const struct sf_pass *p, const float *x, size_t n, size_t k, uint32_t mask) {
+    size_t begin, end;
+    if (n == 1) { /* blocks are independent */
+        sf_share(p->me, k, mask & 1u << SF_ACT_Q8_256 ? 256 : 32, &begin, &end);
+        quantise_part(p, x, 0, k, begin, end, mask);
+        return;
+    }
+    sf_share(p->me, n, 1, &begin, &end);
+    for (size_t t = begin; t < end; t++) quantise_part(p, x, t, k, 0, k, mask);
+}
+
+void sf_norm(const struct sf_pass *p, float *y, const float *x, const float *w,
+             const uint32_t *rows, size_t n, uint32_t mask) {
+    size_t begin, end, dim = p->c->dim;
+    sf_share(p->me, n, 1, &begin, &end);
+    for (size_t t = begin; t < end; t++) {
+        p->k->rmsnorm(y + t * dim, x + (rows ? rows[t] : t) * dim, w, dim, p->c->eps);
+        quantise_part(p, y, t, dim, 0, dim, mask);
+    }
+}
+
+/* Rows that a member takes at a time, a multiple of SF_PACK_ROWS: enough for the streams of a product
+ * with one token; with many, enough for what a kernel does once per call. */
+static size_t rows_step(const struct sf_pass *p, size_t rows, size_t n) {
+    size_t step = 64; /* a power of two */
+    while (n > 16 && step < 256 && 2 * step * 8 * (size_t)p->me->n <= rows) step *= 2;
+    return step;
+}
+
+static void product_rows(const struct sf_pass *p, const struct sf_product *m, const float *x,
+                         size_t n, size_t r0, size_t r1) {
+    const struct sf_tensor *w = m->w;
+    const struct sf_matmul *mm = &p->k->mm[w->type];
+    struct sf_acts a = acts_of(p, w->type, x, n, w->cols);
+    (n == 1 ? mm->gemv : mm->gemm)(m->y, w->rows, w->data, &a, n, r0, r1, w->cols);
+    if (m->bias)
+        for (size_t t = 0; t < n; t++) p->k->add(m->y + t * w->rows + r0, m->bias + r0, r1 - r0);
+}
+
+void sf_linear(const struct sf_pass *p, const struct sf_product *product, int count, const float *x,
+               size_t n) {
+    /* The products' rows one after the other, each from a whole step on. */
+    size_t all = 0, begin, end, step;
+    for (int i = 0; i < count; i++) all += product[i].w->rows;
+    step = rows_step(p, all, n);
+    all = 0;
+    for (int i = 0; i < count; i++) all += sf_round_up(product[i].w->rows, step);
+    while (sf_take(p->me, all, step, &begin, &end)) {
+        size_t first = 0;
+        for (int i = 0; i < count; i++) {
+            const size_t rows = product[i].w->rows, r0 = begin > first ? begin - first : 0;
+            const size_t r1 = end > first ? sf_min(end - first, rows) : 0;
+            if (r0 < r1) product_rows(p, &product[i], x, n, r0, r1);
+            first += sf_round_up(rows, step);
         }
     }
 }
 
-void sf_linear(const struct sf_pass *p, float *y, const struct sf_tensor *w, const float *x,
-               const float *bias, size_t n) {
-    size_t r0, r1;
-    sf_share(p->me, w->rows, SF_PACK_ROWS, &r0, &r1);
-    if (r0 == r1) return;
-    const struct sf_matmul *mm = &p->k->mm[w->type];
-    struct sf_acts a = acts_of(p, w->type, x, n, w->cols);
-    (n == 1 ? mm->gemv : mm->gemm)(y, w->rows, w->data, &a, n, r0, r1, w->cols);
-    if (bias)
-        for (size_t t = 0; t < n; t++) p->k->add(y + t * w->rows + r0, bias + r0, r1 - r0);
-}
-
 void sf_linear_add(const struct sf_pass *p, float *x, float *o, const struct sf_tensor *w,
                    const float *a) {
-    size_t r0, r1;
-    sf_share(p->me, w->rows, SF_PACK_ROWS, &r0, &r1);
-    sf_linear(p, o, w, a, NULL, p->b->n);
-    for (size_t t = 0; t < p->b->n; t++)
-        p->k->add(x + t * w->rows + r0, o + t * w->rows + r0, r1 - r0);
+    const struct sf_product m = {o, w, NULL};
+    size_t r0, r1, step = rows_step(p, w->rows, p->b->n);
+    while (sf_take(p->me, w->rows, step, &r0, &r1)) {
+        product_rows(p, &m, a, p->b->n, r0, r1);
+        for (size_t t = 0; t < p->b->n; t++)
+            p->k->add(x + t * w->rows + r0, o + t * w->rows + r0, r1 - r0);
+    }
 }
 
-void sf_swiglu(const struct sf_pass *p, float *g, const float *u, const struct sf_tensor *like) {
-    size_t r0, r1;
-    sf_share(p->me, like->rows, SF_PACK_ROWS, &r0, &r1);
-    for (size_t t = 0; t < p->b->n; t++)
-        p->k->silu_mul(g + t * like->rows + r0, u + t * like->rows + r0, r1 - r0);
+void sf_swiglu(const struct sf_pass *p, float *g, float *u, const struct sf_layer *w,
+               const float *x, uint32_t mask) {
+    const struct sf_product gate = {g, &w->gate, NULL}, up = {u, &w->up, NULL};
+    const size_t ff = w->gate.rows;
+    size_t r0, r1, step = rows_step(p, ff, p->b->n);
+    if (mask & 1u << SF_ACT_Q8_256) step = 256;
+    while (sf_take(p->me, ff, step, &r0, &r1)) {
+        product_rows(p, &gate, x, p->b->n, r0, r1);
+        product_rows(p, &up, x, p->b->n, r0, r1);
+        for (size_t t = 0; t < p->b->n; t++) {
+            p->k->silu_mul(g + t * ff + r0, u + t * ff + r0, r1 - r0);
+            quantise_part(p, g, t, ff, r0, r1, mask);
+        }
+    }
 }
 
 /* q or k heads of one token: norm per head where there is one, then rotation. */
@@ -130,64 +180,158 @@ static void turn(const struct sf_pass *p, float *x, size_t n_heads, const float 
     (p->c->rope_neox ? p->k->rope_neox : p->k->rope_norm)(x, cs, p->c->n_rot / 2, hd, n_heads);
 }
 
-void sf_rope_and_put(const struct sf_pass *p, uint32_t layer, const struct sf_layer *w) {
+static void rope_and_put_one(const struct sf_pass *p, uint32_t layer, const struct sf_layer *w,
+                             size_t row, uint32_t head) {
     const struct sf_config *c = p->c;
     const struct sf_cache *kv = &p->s->kv;
     const struct sf_scratch *t = &p->s->s;
-    size_t hd = c->head_dim, group = c->n_heads / c->n_kv_heads, begin, end;
-    sf_share(p->me, p->b->n * c->n_kv_heads, 1, &begin, &end);
-    for (size_t i = begin; i < end; i++) {
-        size_t row = i / c->n_kv_heads, head = i % c->n_kv_heads;
-        const float *cs = t->cs + row * c->n_rot;
-        uint32_t pos = p->b->pos[row];
-        uint32_t page = kv->seq[p->b->seq[row]].page[pos / SF_KV_PAGE];
-        float *k = t->k + (row * c->n_kv_heads + head) * hd;
-        const float *v = t->v + (row * c->n_kv_heads + head) * hd;
-        turn(p, t->q + (row * c->n_heads + head * group) * hd, group, w->q_norm, cs);
-        turn(p, k, 1, w->k_norm, cs);
-        p->k->kv_put_k[kv->type_k](sf_kv_k(kv, layer, page, (uint32_t)head), pos % SF_KV_PAGE, k,
-                                   hd);
-        p->k->kv_put_v[kv->type_v](sf_kv_v(kv, layer, page, (uint32_t)head), pos % SF_KV_PAGE, v,
-                                   hd);
-    }
+    const size_t hd = c->head_dim, group = c->n_heads / c->n_kv_heads;
+    const float *cs = t->cs + row * c->n_rot;
+    const uint32_t pos = p->b->pos[row];
+    const uint32_t page = kv->seq[p->b->seq[row]].page[pos / SF_KV_PAGE];
+    float *k = t->k + (row * c->n_kv_heads + head) * hd;
+    const float *v = t->v + (row * c->n_kv_heads + head) * hd;
+    turn(p, t->q + (row * c->n_heads + head * group) * hd, group, w->q_norm, cs);
+    turn(p, k, 1, w->k_norm, cs);
+    p->k->kv_put_k[kv->type_k](sf_kv_k(kv, layer, page, head), pos % SF_KV_PAGE, k, hd);
+    p->k->kv_put_v[kv->type_v](sf_kv_v(kv, layer, page, head), pos % SF_KV_PAGE, v, hd);
 }
 
-/* One token, one KV head: its group of query heads over positions 0..pos in tiles of SF_TILE from
- * 0, tiles in order, so the result does not depend on how the batch or the pages were cut. */
-static void attend_head(const struct sf_pass *p, float *a, const float *q, uint32_t layer,
-                        uint32_t head, const uint32_t *page, size_t n_pos) {
-    const struct sf_kernels *k = p->k;
-    const struct sf_cache *kv = &p->s->kv;
-    size_t hd = p->c->head_dim, group = p->c->n_heads / p->c->n_kv_heads;
-    float *score = p->s->s.score + (size_t)p->me->id * group * SF_TILE; /* (group, SF_TILE) */
-    float *m = p->s->s.state + (size_t)p->me->id * group * 3, *l = m + group, *corr = l + group;
-    float scale = 1.0f / sqrtf((float)hd);
-    memset(a, 0, group * hd * sizeof *a);
-    for (size_t h = 0; h < group; h++) m[h] = -INFINITY, l[h] = 0;
-    for (size_t tile = 0; tile < n_pos; tile += SF_TILE) {
-        size_t n = sf_min(n_pos - tile, SF_TILE);
-        for (size_t i = 0; i < n; i += SF_KV_PAGE)
-            k->attn_score[kv->type_k](score + i, SF_TILE, q, hd, group,
-                                      sf_kv_k(kv, layer, page[(tile + i) / SF_KV_PAGE], head), hd,
-                                      scale);
-        for (size_t h = 0; h < group; h++)
-            corr[h] = k->attn_softmax(score + h * SF_TILE, n, &m[h], &l[h]);
-        for (size_t i = 0; i < n; i += SF_KV_PAGE)
-            k->attn_mix[kv->type_v](a, hd, i == 0 ? corr : NULL, score + i, SF_TILE, group,
-                                    sf_kv_v(kv, layer, page[(tile + i) / SF_KV_PAGE], head),
-                                    sf_min(n - i, SF_KV_PAGE), hd);
-    }
-    for (size_t h = 0; h < group; h++) k->div(a + h * hd, l[h], hd);
+void sf_rope_and_put(const struct sf_pass *p, uint32_t layer, const struct sf_layer *w) {
+    size_t begin, end, heads = p->c->n_kv_heads;
+    sf_share(p->me, p->b->n * heads, 1, &begin, &end);
+    for (size_t i = begin; i < end; i++)
+        rope_and_put_one(p, layer, w, i / heads, (uint32_t)(i % heads));
 }
 
-void sf_attend(const struct sf_pass *p, float *a, const float *q, uint32_t layer) {
+/* ---------------------------------------------------------------- attention */
+
+struct block { /* tokens row .. row + n of the batch, one KV head */
+    const struct sf_pass *p;
+    uint32_t layer, head;
+    size_t row, n, group;
+    float *q, *acc, *score; /* (n, group, head_dim) twice, (n, group, SF_TILE) */
+    float *m, *l, *corr;    /* (n, group)                                      */
+};
+
+static size_t n_pos(const struct block *b, size_t i) {
+    return (size_t)b->p->b->pos[b->row + i] + 1;
+}
+
+static uint32_t page_of(const struct block *b, size_t i, size_t pos) {
+    return b->p->s->kv.seq[b->p->b->seq[b->row + i]].page[pos / SF_KV_PAGE];
+}
+
+/* Positions of the page from pos on that token i sees: 0..SF_KV_PAGE. */
+static size_t seen(const struct block *b, size_t i, size_t pos) {
+    size_t n = n_pos(b, i);
+    return n > pos ? sf_min(n - pos, SF_KV_PAGE) : 0;
+}
+
+/* Tokens from i on that share the page at pos (with same: and see as much of it). */
+static size_t run(const struct block *b, size_t i, size_t pos, bool same) {
+    size_t j = i + 1, see = seen(b, i, pos);
+    while (j < b->n && (same ? seen(b, j, pos) == see : seen(b, j, pos) > 0) &&
+           page_of(b, j, pos) == page_of(b, i, pos))
+        j++;
+    return j - i;
+}
+
+static void scores(const struct block *b, size_t tile, size_t top) {
+    const struct sf_cache *kv = &b->p->s->kv;
+    const size_t hd = b->p->c->head_dim, end = sf_min(tile + SF_TILE, top);
+    const float scale = 1.0f / sqrtf((float)hd);
+    for (size_t pos = tile; pos < end; pos += SF_KV_PAGE)
+        for (size_t i = 0, n; i < b->n; i += n) {
+            n = 1;
+            if (!seen(b, i, pos)) continue;
+            n = run(b, i, pos, false);
+            b->p->k->attn_score[kv->type_k](
+                b->score + i * b->group * SF_TILE + (pos - tile), SF_TILE, b->q + i * b->group * hd,
+                hd, n * b->group, sf_kv_k(kv, b->layer, page_of(b, i, pos), b->head), hd, scale);
+        }
+}
+
+static void mixes(const struct block *b, size_t tile, size_t top) {
+    const struct sf_cache *kv = &b->p->s->kv;
+    const size_t hd = b->p->c->head_dim, end = sf_min(tile + SF_TILE, top);
+    for (size_t pos = tile; pos < end; pos += SF_KV_PAGE)
+        for (size_t i = 0, n; i < b->n; i += n) {
+            n = 1;
+            if (!seen(b, i, pos)) continue;
+            n = run(b, i, pos, true);
+            b->p->k->attn_mix[kv->type_v](
+                b->acc + i * b->group * hd, hd, pos == tile ? b->corr + i * b->group : NULL,
+                b->score + i * b->group * SF_TILE + (pos - tile), SF_TILE, n * b->group,
+                sf_kv_v(kv, b->layer, page_of(b, i, pos), b->head), seen(b, i, pos), hd);
+        }
+}
+
+/* Each token over its positions 0..pos in tiles of SF_TILE from 0, tiles in order, so the result
+ * does not depend on how the batch or the pages were cut, nor on who is in the block. */
+static void attend_block(const struct block *b, float *a, const float *q) {
+    const struct sf_kernels *k = b->p->k;
+    const struct sf_config *c = b->p->c;
+    const size_t hd = c->head_dim, each = b->group * hd;
+    size_t top = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        memcpy(b->q + i * each, q + ((b->row + i) * c->n_heads + b->head * b->group) * hd,
+               each * sizeof *q);
+        top = sf_max(top, n_pos(b, i));
+    }
+    memset(b->acc, 0, b->n * each * sizeof *b->acc);
+    for (size_t h = 0; h < b->n * b->group; h++) b->m[h] = -INFINITY, b->l[h] = 0;
+    for (size_t tile = 0; tile < top; tile += SF_TILE) {
+        scores(b, tile, top);
+        for (size_t h = 0; h < b->n * b->group; h++) {
+            size_t n = n_pos(b, h / b->group);
+            if (n <= tile) continue;
+            b->corr[h] = k->attn_softmax(b->score + h * SF_TILE, sf_min(n - tile, SF_TILE),
+                                         &b->m[h], &b->l[h]);
+        }
+        mixes(b, tile, top);
+    }
+    for (size_t h = 0; h < b->n * b->group; h++) k->div(b->acc + h * hd, b->l[h], hd);
+    for (size_t i = 0; i < b->n; i++)
+        memcpy(a + ((b->row + i) * c->n_heads + b->head * b->group) * hd, b->acc + i * each,
+               each * sizeof *a);
+}
+
+bool sf_attend_quantises(const struct sf_pass *p, uint32_t mask) {
+    size_t each = (size_t)p->c->n_heads / p->c->n_kv_heads * p->c->head_dim;
+    return each % (mask & 1u << SF_ACT_Q8_256 ? 256 : mask & 1u << SF_ACT_Q8_32 ? 32 : 1) == 0;
+}
+
+void sf_attend(const struct sf_pass *p, float *a, const float *q, uint32_t layer,
+               const struct sf_layer *rope, uint32_t mask) {
     const struct sf_config *c = p->c;
-    size_t hd = c->head_dim, group = c->n_heads / c->n_kv_heads, units = p->b->n * c->n_kv_heads;
-    /* Later tokens have more positions: deal units out in turn, not in runs. */
-    for (size_t i = (size_t)p->me->id; i < units; i += (size_t)p->me->n) {
-        size_t row = i / c->n_kv_heads, head = i % c->n_kv_heads;
-        size_t at = (row * c->n_heads + head * group) * hd;
-        attend_head(p, a + at, q + at, layer, (uint32_t)head, p->s->kv.seq[p->b->seq[row]].page,
-                    (size_t)p->b->pos[row] + 1);
-    }
+    const struct sf_scratch *t = &p->s->s;
+    const size_t hd = c->head_dim, group = c->n_heads / c->n_kv_heads, rows = p->b->n;
+    const size_t id = (size_t)p->me->id, each = group * hd;
+    struct block b = {.p = p, .layer = layer, .group = group};
+    b.q = t->attn_q + id * t->n_attn * hd;
+    b.acc = t->attn_acc + id * t->n_attn * hd;
+    b.score = t->score + id * t->n_attn * SF_TILE;
+    b.m = t->state + id * t->n_attn * 3;
+    b.l = b.m + t->n_attn;
+    b.corr = b.l + t->n_attn;
+    size_t size = sf_min(t->n_attn / group, rows); /* tokens in a block; fewer for more members */
+    while (size > 1 && (rows + size - 1) / size * c->n_kv_heads < 2 * (size_t)p->me->n)
+        size = (size + 1) / 2;
+    const size_t blocks = (rows + size - 1) / size;
+    size_t begin, end;
+    if (!sf_attend_quantises(p, mask)) mask = 0;
+    while (sf_take(p->me, blocks * c->n_kv_heads, 1, &begin, &end))
+        for (size_t unit = begin; unit < end; unit++) {
+            /* Later tokens have more positions: they go first. */
+            b.row = (blocks - 1 - unit / c->n_kv_heads) * size;
+            b.n = sf_min(size, rows - b.row);
+            b.head = (uint32_t)(unit % c->n_kv_heads);
+            for (size_t i = 0; rope && i < b.n; i++)
+                rope_and_put_one(p, layer, rope, b.row + i, b.head);
+            attend_block(&b, a, q);
+            for (size_t i = 0; i < b.n; i++)
+                quantise_part(p, a, b.row + i, c->n_heads * hd, b.head * each, (b.head + 1) * each,
+                              mask);
+        }
 }

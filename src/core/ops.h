@@ -15,31 +15,48 @@ struct sf_pass { /* one member's view of one forward pass */
     const struct sf_kernels *k;
     const struct sf_config *c;
     struct sf_member *me;
+    bool apart; /* no two rows of b are of one sequence: a row's attention needs its own k and v only */
 };
 
 /* x[t] = row token[t] of W, as floats.  x (n, cols). By token. */
 void sf_embed(const struct sf_pass *p, float *x, const struct sf_tensor *w);
 /* cs[t] = cosines then sines of position pos[t].  cs (n, n_rot). By token. */
 void sf_rope_angles(const struct sf_pass *p, float *cs);
-/* y[t] = rmsnorm(x[t]) * w for t < n; rows: NULL, or which rows of x to take. By token. */
+/* y[t] = rmsnorm(x[t]) * w for t < n, quantised into every form in mask. rows: NULL, or which rows
+ * of x to take. By token, as sf_embed shares them. */
 void sf_norm(const struct sf_pass *p, float *y, const float *x, const float *w, const uint32_t *rows,
-             size_t n);
-/* Quantises x (n, k) into every form in mask, in shares of 256 values. */
+             size_t n, uint32_t mask);
+/* Quantises x (n, k) into every form in mask. By token, a single one by blocks. */
 void sf_quantise(const struct sf_pass *p, const float *x, size_t n, size_t k, uint32_t mask);
 /* Forms that matrices a, b, c (NULL allowed) need. */
 uint32_t sf_forms(const struct sf_tensor *a, const struct sf_tensor *b, const struct sf_tensor *c);
-/* y[t] = W x[t] (+ bias). x (n, cols) must have been quantised if W's type asks. By row of W. */
-void sf_linear(const struct sf_pass *p, float *y, const struct sf_tensor *w, const float *x,
-               const float *bias, size_t n);
-/* x[t] += W a[t]; o (n, rows) is scratch. By row of W. */
+
+/* The matmuls take rows of W as they come free (sf_take). x (n, cols) must have been quantised if W's
+ * type asks. */
+struct sf_product { /* y[t] = W x[t] (+ bias) */
+    float *y;
+    const struct sf_tensor *w;
+    const float *bias; /* NULL: none */
+};
+/* count products (at most 3) of the same x (n, cols). */
+void sf_linear(const struct sf_pass *p, const struct sf_product *product, int count, const float *x,
+               size_t n);
+/* x[t] += W a[t]; o (n, rows) is scratch. */
 void sf_linear_add(const struct sf_pass *p, float *x, float *o, const struct sf_tensor *w,
                    const float *a);
-/* g = silu(g) * u on the rows that this member's sf_linear of `like` wrote. */
-void sf_swiglu(const struct sf_pass *p, float *g, const float *u, const struct sf_tensor *like);
+/* g[t] = silu(gate x[t]) * (up x[t]), quantised into every form in mask; u is scratch. */
+void sf_swiglu(const struct sf_pass *p, float *g, float *u, const struct sf_layer *w, const float *x,
+               uint32_t mask);
+
 /* Per token and KV head: norm of q and k heads where the family has it, RoPE on both, k and v into
  * the cache. q (n, q_dim), k and v (n, kv_dim) in place. By (token, head). */
 void sf_rope_and_put(const struct sf_pass *p, uint32_t layer, const struct sf_layer *w);
-/* a[t] = softmax(q K / sqrt(head_dim)) V over positions 0..pos[t]. By (token, KV head). */
-void sf_attend(const struct sf_pass *p, float *a, const float *q, uint32_t layer);
+/* a[t] = softmax(q K / sqrt(head_dim)) V over positions 0..pos[t], for blocks of tokens and a KV head
+ * at a time, so that pages that tokens share are read once. rope: also what sf_rope_and_put does,
+ * for the block's own rows first (only with p->apart). mask: forms to quantise a into, where heads
+ * end with blocks (sf_attend_quantises); else the caller does. */
+void sf_attend(const struct sf_pass *p, float *a, const float *q, uint32_t layer,
+               const struct sf_layer *rope, uint32_t mask);
+bool sf_attend_quantises(const struct sf_pass *p, uint32_t mask);
 
 #endif

@@ -54,13 +54,19 @@ static surefoot_status check(struct sizes *z, const surefoot_model *m,
     return SUREFOOT_OK;
 }
 
+static void plan_quantised(struct sf_quantised *x, struct sf_arena *a, size_t B, size_t widest) {
+    x->q = sf_arena_take(a, B * widest, 1);
+    x->d = sf_arena_take(a, B * (widest / 32), sizeof *x->d);
+    x->sum = sf_arena_take(a, B * (widest / 16), sizeof *x->sum);
+}
+
 static void plan_scratch(surefoot_session *s, const struct sizes *z) {
     const struct sf_config *c = &s->m->config;
     struct sf_arena *a = &s->arena;
     struct sf_scratch *t = &s->s;
     size_t B = z->max_batch, f = sizeof(float), threads = (size_t)z->n_threads;
     size_t q_dim = (size_t)c->n_heads * c->head_dim, kv_dim = (size_t)c->n_kv_heads * c->head_dim;
-    size_t widest = sf_round_up(sf_max(c->dim, sf_max(q_dim, c->ff_dim)), 256);
+    size_t widest = sf_round_up(sf_max(c->dim, q_dim), 256), ff = sf_round_up(c->ff_dim, 256);
     size_t group = c->n_heads / c->n_kv_heads;
     t->x = sf_arena_take(a, B * c->dim, f);
     t->h = sf_arena_take(a, B * c->dim, f);
@@ -75,15 +81,17 @@ static void plan_scratch(surefoot_session *s, const struct sizes *z) {
     t->cs = sf_arena_take(a, B * c->n_rot, f);
     for (int form = SF_ACT_Q8_32; form < SF_ACT_COUNT; form++) {
         if (!(s->m->acts & 1u << form)) continue;
-        t->qx[form].q = sf_arena_take(a, B * widest, 1);
-        t->qx[form].d = sf_arena_take(a, B * (widest / 32), f);
-        t->qx[form].sum = sf_arena_take(a, B * (widest / 16), sizeof(int16_t));
+        plan_quantised(&t->qx[form], a, B, widest);
+        plan_quantised(&t->gx[form], a, B, ff);
     }
     const struct sf_qtype *e = &sf_qtypes[s->m->tok_embd.type];
     t->row_bytes = sf_round_up((size_t)c->dim / e->block * e->bytes, SF_ALIGN);
     t->row = sf_arena_take(a, threads, t->row_bytes);
-    t->score = sf_arena_take(a, threads * group * SF_TILE, f);
-    t->state = sf_arena_take(a, threads * group * 3, f);
+    t->n_attn = sf_max(group, 32 / group * group); /* their sums and scores stay in L1 */
+    t->score = sf_arena_take(a, threads * t->n_attn * SF_TILE, f);
+    t->state = sf_arena_take(a, threads * t->n_attn * 3, f);
+    t->attn_q = sf_arena_take(a, threads * t->n_attn * c->head_dim, f);
+    t->attn_acc = sf_arena_take(a, threads * t->n_attn * c->head_dim, f);
 }
 
 static void plan(surefoot_session *s, const struct sizes *z) {

@@ -23,6 +23,12 @@ struct sf_batch {
     float *logits;        /* (n_out, n_vocab), or NULL: no output matmul           */
 };
 
+struct sf_quantised { /* activations in one form; W: the widest row they are made for */
+    int8_t *q;        /* (B, W)      */
+    float *d;         /* (B, W / 32) */
+    int16_t *sum;     /* (B, W / 16) */
+};
+
 /* Buffers of the forward pass; B = max_batch rows. */
 struct sf_scratch {
     float *x;      /* (B, dim)        residual stream                      */
@@ -34,15 +40,16 @@ struct sf_scratch {
     float *cs;     /* (B, n_rot)      cosines then sines of each row       */
     float *hidden; /* (B, dim)        after the final norm, rows of out    */
     float *o;      /* (B, dim)        what a block adds to the residual    */
-    struct {       /* quantised activations, one set per form              */
-        int8_t *q;   /* (B, widest)      */
-        float *d;    /* (B, widest / 32) */
-        int16_t *sum; /* (B, widest / 16) */
-    } qx[SF_ACT_COUNT];
+    struct sf_quantised qx[SF_ACT_COUNT]; /* of h or a, one set per form               */
+    struct sf_quantised gx[SF_ACT_COUNT]; /* of g: made while others still read qx     */
     unsigned char *row; /* (threads, row_bytes) an embedding row in file layout */
     size_t row_bytes;
-    float *score;       /* (threads, group, SF_TILE) attention weights of a tile */
-    float *state;       /* (threads, group, 3) running maximum, sum, correction  */
+    /* Attention of n_attn query rows (tokens x query heads of one KV head) at a time. */
+    size_t n_attn;
+    float *score;       /* (threads, n_attn, SF_TILE) attention weights of a tile     */
+    float *state;       /* (threads, 3, n_attn) running maximum, sum, correction      */
+    float *attn_q;      /* (threads, n_attn, head_dim) their queries, side by side    */
+    float *attn_acc;    /* (threads, n_attn, head_dim) their sums                     */
 };
 
 struct surefoot_session {
@@ -87,7 +94,7 @@ surefoot_status sf_session_plan_bytes(size_t *out, const surefoot_model *m,
 surefoot_status sf_forward(surefoot_session *s, const struct sf_batch *b, surefoot_error *err);
 
 /* logits (n, vocab) of n hidden rows (n <= max_batch): the output matmul alone. */
-void sf_output(surefoot_session *s, float *logits, const float *hidden, size_t n);
+void sf_output(surefoot_session *s, float *logits, float *hidden, size_t n);
 
 /* Appends n tokens to seq in passes of at most rows; only the last token's logits are kept (slot). */
 surefoot_status sf_session_prefill(surefoot_session *s, uint32_t seq, const int32_t *ids, size_t n,

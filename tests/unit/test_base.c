@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * test_base.c - checked sizes, arena, UTF-8 repair, Philox, statuses.
  */
+#include <stdatomic.h>
+#include <stdlib.h>
 #include "harness.h"
 
 #include "arena.h"
@@ -129,12 +131,41 @@ static void team(void **state) {
     assert_true(sf_default_threads() >= 1);
 }
 
+enum { N_TAKEN = 1003, N_ROUNDS = 50 };
+struct taken {
+    atomic_int by[N_ROUNDS][N_TAKEN];
+    atomic_int wrong; /* parts that start off a step, or are empty */
+};
+static void take_body(void *arg, struct sf_member *me) {
+    struct taken *t = arg;
+    size_t b, e;
+    for (int round = 0; round < N_ROUNDS; round++) {
+        while (sf_take(me, N_TAKEN, 16, &b, &e)) {
+            if (b % 16 || e <= b || (e % 16 && e != N_TAKEN)) atomic_fetch_add(&t->wrong, 1);
+            for (size_t i = b; i < e && i < N_TAKEN; i++) atomic_fetch_add(&t->by[round][i], 1);
+        }
+        sf_barrier(me);
+    }
+}
+/* Every item is taken once in every round, by whoever; rounds are apart by barriers alone. */
+static void taking(void **state) {
+    SF_UNUSED(state);
+    for (int n = 1; n <= 5; n++) {
+        struct taken *t = calloc(1, sizeof *t);
+        sf_team_run(n, take_body, t);
+        assert_int_equal(t->wrong, 0);
+        for (int round = 0; round < N_ROUNDS; round++)
+            for (int i = 0; i < N_TAKEN; i++) assert_int_equal(t->by[round][i], 1);
+        free(t);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes),  cmocka_unit_test(arena),
         cmocka_unit_test(repair), cmocka_unit_test(utf8_round_trip),
         cmocka_unit_test(philox), cmocka_unit_test(statuses),
-        cmocka_unit_test(team),
+        cmocka_unit_test(team),   cmocka_unit_test(taking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
