@@ -27,8 +27,8 @@ static struct shape shape_of(enum sf_type t) {
 }
 
 /* Copies the block of row r between its file form and the packed block of 16 rows. */
-static inline void copy_block(const struct shape *s, uint8_t *packed, uint8_t *file, size_t r,
-                              bool to_packed) {
+static inline __attribute__((always_inline)) void
+copy_block(const struct shape *s, uint8_t *packed, uint8_t *file, size_t r, bool to_packed) {
     size_t from = 0, u = 0;
     for (size_t h = 0; h <= s->n_half; h++) {
         size_t end = h < s->n_half ? s->at_half[h] : s->bytes;
@@ -51,19 +51,36 @@ bool sf_pack_size(size_t *out, enum sf_type t, size_t rows, size_t cols) {
     return sf_type_size(out, t, padded, cols);
 }
 
+/* One group of up to 16 rows, row_bytes apart in the file. Inlined once per type with a constant
+ * shape, so that each copy is one move. */
+static inline __attribute__((always_inline)) void pack_group(const struct shape *s, uint8_t *group,
+                                                             uint8_t *file, size_t row_bytes,
+                                                             size_t rows, size_t blocks) {
+    for (size_t b = 0; b < blocks; b++)
+        for (size_t r = 0; r < rows; r++)
+            copy_block(s, group + b * SF_PACK_ROWS * s->bytes, file + r * row_bytes + b * s->bytes,
+                       r, true);
+}
+
 void sf_pack_groups(void *packed, const void *file_rows, enum sf_type t, size_t rows, size_t cols,
                     size_t group0, size_t group1) {
-    const struct shape s = shape_of(t);
-    const size_t blocks = cols / sf_qtypes[t].block, step = SF_PACK_ROWS * s.bytes;
+    const size_t blocks = cols / sf_qtypes[t].block, row_bytes = blocks * sf_qtypes[t].bytes;
     for (size_t g = group0; g < group1; g++) {
-        uint8_t *group = (uint8_t *)packed + g * blocks * step;
+        uint8_t *group = (uint8_t *)packed + g * SF_PACK_ROWS * row_bytes;
+        uint8_t *file = (uint8_t *)file_rows + g * SF_PACK_ROWS * row_bytes;
         size_t here = g * SF_PACK_ROWS < rows ? sf_min(rows - g * SF_PACK_ROWS, SF_PACK_ROWS) : 0;
-        if (here < SF_PACK_ROWS) memset(group, 0, blocks * step);
-        for (size_t b = 0; b < blocks; b++)
-            for (size_t r = 0; r < here; r++) {
-                size_t at = ((g * SF_PACK_ROWS + r) * blocks + b) * s.bytes;
-                copy_block(&s, group + b * step, (uint8_t *)file_rows + at, r, true);
-            }
+        if (here < SF_PACK_ROWS) memset(group, 0, SF_PACK_ROWS * row_bytes);
+        switch (t) {
+#define SF_QTYPE(id, name, gguf, block, bytes, act, n_half, h0, h1)                                \
+    case SF_T_##id:                                                                                \
+        pack_group(&(const struct shape){bytes, n_half, {h0, h1}, (block) == 1 ? (bytes) : 4, 0},  \
+                   group, file, row_bytes, here, blocks);                                          \
+        break;
+#include "types.def"
+#undef SF_QTYPE
+        case SF_T_COUNT:
+            break;
+        }
     }
 }
 
