@@ -69,16 +69,26 @@ static bool has_children(const struct sf_lexicon *x, uint32_t node) {
     return x->first[node] != x->first[node + 1];
 }
 
+/* Of two partial matches of the same place: whatever may come, what o finds t finds too. Merging by
+ * less would let a thread with many characters left to its gap die for one with few. */
+static bool covers(const struct sf_thread *t, const struct sf_thread *o) {
+    if (t->node != o->node || t->begin != o->begin || t->flags != o->flags) return false;
+    if (t->letters < o->letters || t->guesses > o->guesses) return false;
+    return t->flags & SPELLED ? t->gap <= o->gap && t->run >= o->run : t->run == o->run;
+}
+
 static void push(struct build *b, const struct sf_thread *t) {
     bool proves = (t->flags & SPELLED) && (t->flags & IN_WORD) && b->x->is_end[t->node];
     if (b->s->begin == b->s->end || (!has_children(b->x, t->node) && !proves))
         return; /* nothing can follow, not even the boundary that a spelled word's end needs */
-    for (int i = 0; i < b->n; i++) { /* the same partial match by another way */
-        struct sf_thread *o = &b->t[i];
-        if (o->node != t->node || o->begin != t->begin || o->flags != t->flags) continue;
-        if (t->guesses < o->guesses) *o = *t;
-        return;
+    int n = 0;  /* those that t does not make superfluous stay, in their order */
+    for (int i = 0; i < b->n; i++) {
+        if (covers(&b->t[i], t)) return; /* then it covers none that t does: nothing has moved */
+        if (covers(t, &b->t[i])) continue;
+        if (n != i) b->t[n] = b->t[i];
+        n++;
     }
+    b->n = n;
     if (b->n == SF_LANE_THREADS) {
         if (!b->overflow) emit(b->s, SF_COST_UNSAFE, b->s->begin, b->s->end);
         b->overflow = true;

@@ -153,6 +153,17 @@ static void disguised(void **state) {
     expect("1", "1 \xEF\xBC\x91 l", "0-1 2-5");
 }
 
+/* Of the ways to a place in a phrase the one that can wait longest must live: here any of the dollar
+ * signs may be the first s, and only one of the last leaves few enough behind it. */
+static void many_ways(void **state) {
+    SF_UNUSED(state);
+    expect("ass", "a $$$$$$$$$$$s", "0-14");
+    expect("ass", "a $$$$$$$$$ $ s", "0-15");
+    expect("sail", "s @!!!!!!!!!!!l a", "0-15");
+    expect("ass", "a $.......s", "0-11"); /* eight characters may stand between two letters */
+    expect("ass", "a $.........s", "");
+}
+
 /* Every alphabet that fonts imitate reads as the plain one. */
 static void alphabets(void **state) {
     SF_UNUSED(state);
@@ -315,8 +326,9 @@ static void refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words),     cmocka_unit_test(spelled_out), cmocka_unit_test(once),
-        cmocka_unit_test(disguised), cmocka_unit_test(alphabets),   cmocka_unit_test(prompt),
-        cmocka_unit_test(crowded),   cmocka_unit_test(rewards),     cmocka_unit_test(refused),
+        cmocka_unit_test(many_ways), cmocka_unit_test(disguised),   cmocka_unit_test(alphabets),
+        cmocka_unit_test(prompt),    cmocka_unit_test(crowded),     cmocka_unit_test(rewards),
+        cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
