@@ -69,7 +69,9 @@ double sf_cli_bandwidth(int n_threads) {
     void *buffer = NULL;
     if (posix_memalign(&buffer, 4096, bytes)) return 0;
     memset(buffer, 1, bytes);
-    size_t words = bytes / sizeof(uint64_t) / n / (8 * STREAMS) * (8 * STREAMS), started = 0;
+    /* Streams an odd number of lines apart: at powers of two they would share cache sets. */
+    size_t lines = bytes / sizeof(uint64_t) / n / (8 * STREAMS), started = 0;
+    size_t words = (lines - (lines % 2 == 0)) * 8 * STREAMS;
     if (sf_cli_interrupted() || pthread_barrier_init(&gate, NULL, (unsigned)n)) {
         free(buffer);
         return 0;
