@@ -17,3 +17,8 @@ surefoot_test(unit test_policy short)
 surefoot_test(unit test_lexicon_settled short)
 surefoot_test(unit test_board short)
 surefoot_test(unit test_builtin short)
+if(PYTHON3 AND TARGET surefoot AND NOT CMAKE_CROSSCOMPILING)
+  add_test(NAME unit.chat_render COMMAND ${PYTHON3} ${CMAKE_CURRENT_LIST_DIR}/test_chat_render.py
+    $<TARGET_FILE:surefoot> ${SUREFOOT_SHARED})
+  set_tests_properties(unit.chat_render PROPERTIES LABELS "short;unit" TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
