@@ -21,6 +21,7 @@
 
 enum {
     SF_TOKENS = 16,       /* tokens in a tile, at most                                     */
+    SF_ABREAST = 4,       /* tokens whose dots advance word by word, side by side          */
     SF_CHUNK = 2048 * 16, /* tokens of a tile x columns: their activations fit L1 nearly   */
     SF_L2_BYTES = 640000, /* weights that may stay in the second-level cache, per thread   */
     SF_AHEAD = 2048,      /* bytes to prefetch ahead                                       */
@@ -118,6 +119,17 @@ SF_INLINE void sf_ahead(const uint8_t *p, size_t bytes) {
         _mm_prefetch((const char *)((uintptr_t)p + SF_AHEAD + i), _MM_HINT_T0);
 }
 
+SF_INLINE int sf_abreast(int n) {
+    return n < SF_ABREAST ? n : SF_ABREAST;
+}
+/* Groups that share the loads of activations: broadcasts are what limits tiles of many tokens. */
+SF_INLINE int sf_share(int nt, int ng) {
+    return nt >= 8 && ng > 1 ? 2 : 1;
+}
+/* Sums of a tile lie in memory, where the compiler cannot see through to them: of 32 registers 16
+ * are for weights and 8 for dots, and left alone it puts the dots into memory. */
+#define SF_HIDE(pointer) __asm__("" : "+r"(pointer) : : "memory")
+
 /* All groups of a strip, ng at a time (as many streams of memory), the rest one by one. */
 #define SF_STRIP(tile, t, nt, ng, s)                                                               \
     do {                                                                                           \
@@ -132,16 +144,16 @@ SF_INLINE void sf_ahead(const uint8_t *p, size_t bytes) {
         SF_STRIP(tile, SF_T_##id, nt, ng, s);                                                      \
     }
 /* gemv and gemm of one type; grammar of the names: arch/README.md. Acts: type of a tile's
- * activations; area: its tokens x columns. */
-#define SF_MATMUL_AVX512(id, name, tile, Acts, area, fill)                                         \
+ * activations; area: its tokens x columns; wide: groups at once where tokens are many. */
+#define SF_MATMUL_AVX512(id, name, tile, wide, Acts, area, fill)                                   \
     SF_STRIP_FN(id, name, tile, 1, 4)                                                              \
     SF_STRIP_FN(id, name, tile, 2, 2)                                                              \
     SF_STRIP_FN(id, name, tile, 3, 2)                                                              \
     SF_STRIP_FN(id, name, tile, 4, 2)                                                              \
     SF_STRIP_FN(id, name, tile, 6, 1)                                                              \
-    SF_STRIP_FN(id, name, tile, 8, 1)                                                              \
-    SF_STRIP_FN(id, name, tile, 12, 1)                                                             \
-    SF_STRIP_FN(id, name, tile, 16, 1)                                                             \
+    SF_STRIP_FN(id, name, tile, 8, wide)                                                           \
+    SF_STRIP_FN(id, name, tile, 12, wide)                                                          \
+    SF_STRIP_FN(id, name, tile, 16, wide)                                                          \
     static void sf_gemm_##name##_avx512vnni(float *y, size_t ldy, const void *w,                   \
                                             const struct sf_acts *x, size_t n, size_t r0,          \
                                             size_t r1, size_t k) {                                 \

@@ -36,8 +36,8 @@ SF_INLINE void tile(enum sf_type t, const int nt, const int ng, const struct sf_
     const size_t bytes = SF_PACK_ROWS * sf_x86_types[t].bytes;
     const float *f = ((const struct tile_acts *)s->acts)->f;
     const uint8_t *g = s->g + group * s->step;
-    __m512 acc[SF_TOKENS];
-    SF_UNROLL(16)
+    __m512 acc[2 * SF_TOKENS];
+    SF_UNROLL(32)
     for (int i = 0; i < nt * ng; i++)
         acc[i] = sf_begin(s, (size_t)(i % nt), group + (size_t)(i / nt));
     for (size_t e = 0; e < s->blocks; e++, g += bytes, f += nt) {
@@ -52,13 +52,13 @@ SF_INLINE void tile(enum sf_type t, const int nt, const int ng, const struct sf_
                     _mm512_add_ps(acc[j * nt + i], _mm512_mul_ps(w, _mm512_set1_ps(f[i])));
         }
     }
-    SF_UNROLL(16)
+    SF_UNROLL(32)
     for (int i = 0; i < nt * ng; i++) sf_end(s, (size_t)(i % nt), group + (size_t)(i / nt), acc[i]);
 }
 
-SF_MATMUL_AVX512(F32, f32r16_f32, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(F16, f16r16_f32, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(BF16, bf16r16_f32, tile, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(F32, f32r16_f32, tile, 1, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(F16, f16r16_f32, tile, 1, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(BF16, bf16r16_f32, tile, 1, struct tile_acts, AREA, fill)
 
 void sf_fill_matmul_float_avx512vnni(struct sf_kernels *k) {
     SF_MATMUL_SET(F32, f32r16_f32);

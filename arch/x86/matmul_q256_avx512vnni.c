@@ -185,30 +185,44 @@ SF_INLINE void unpack(enum sf_type t, __m512i w[8], const uint8_t *p, int part,
     }
 }
 
-/* isum + 32 weights of a group times those of a token: q 8 words of activations, start those of
- * the sub-blocks. */
-SF_INLINE __m512i dot32(enum sf_type t, __m512i isum, const __m512i w[8], const int32_t *q,
-                        const int32_t *start, int part, const struct subs *subs) {
-    const int each = words(t);
-    if (each == 0) {
-        SF_UNROLL(8)
-        for (int v = 0; v < 8; v++) isum = _mm512_dpbusd_epi32(isum, w[v], _mm512_set1_epi32(q[v]));
-        return isum;
-    }
+/* isum[j * nt + i] += 32 weights of group j times those of token i, `share` groups, n tokens
+ * (SF_ABREAST at most): q 8 words of activations a token, start + i * step what the dots of the
+ * sub-blocks start from. */
+SF_INLINE void dot32(enum sf_type t, const int share, const int n, __m512i *isum, const int nt,
+                     __m512i w[2][8], const int32_t *q, const int32_t *start, size_t step, int part,
+                     const struct subs *subs) {
+    const int each = words(t) ? words(t) : 8;
     SF_UNROLL(2)
     for (int v0 = 0; v0 < 8; v0 += each) {
         const int sub = each == 8 ? part : 2 * part + v0 / 4;
-        __m512i dot = _mm512_set1_epi32(start[sub]);
+        __m512i dot[2][SF_ABREAST];
+        SF_UNROLL(4)
+        for (int i = 0; i < n; i++) SF_UNROLL(2)
+        for (int j = 0; j < share; j++)
+            dot[j][i] = words(t) ? _mm512_set1_epi32(start[(size_t)i * step + (size_t)sub])
+                                 : isum[j * nt + i];
         SF_UNROLL(8)
-        for (int v = v0; v < v0 + each; v++)
-            dot = _mm512_dpbusd_epi32(dot, w[v], _mm512_set1_epi32(q[v]));
-        const __m512i scale = subs->scale[wide(t) ? part : sub];
-        if (t == SF_T_Q6_K)
-            isum = _mm512_add_epi32(isum, _mm512_mullo_epi32(dot, scale));
-        else
-            isum = _mm512_dpwssd_epi32(isum, dot, scale);
+        for (int v = v0; v < v0 + each; v++) SF_UNROLL(4)
+        for (int i = 0; i < n; i++) {
+            const __m512i x = _mm512_set1_epi32(q[8 * i + v]);
+            SF_UNROLL(2)
+            for (int j = 0; j < share; j++) dot[j][i] = _mm512_dpbusd_epi32(dot[j][i], w[j][v], x);
+        }
+        SF_UNROLL(2)
+        for (int j = 0; j < share; j++) {
+            const __m512i scale = subs[j].scale[wide(t) ? part : sub];
+            SF_UNROLL(4)
+            for (int i = 0; i < n; i++) {
+                __m512i *to = isum + j * nt + i;
+                if (words(t) == 0)
+                    *to = dot[j][i];
+                else if (t == SF_T_Q6_K)
+                    *to = _mm512_add_epi32(*to, _mm512_mullo_epi32(dot[j][i], scale));
+                else
+                    *to = _mm512_dpwssd_epi32(*to, dot[j][i], scale);
+            }
+        }
     }
-    return isum;
 }
 
 SF_INLINE __m512i dot_pairs(__m512i sum, const __m512i *two, const int32_t *pairs, int n) {
@@ -225,13 +239,16 @@ SF_INLINE void tile(enum sf_type t, const int nt, const int ng, const struct sf_
     const size_t per = BLOCKS / (size_t)nt;
     const uint8_t *g = s->g + group * s->step;
     const __m512i zero = _mm512_setzero_si512();
-    __m512 acc[SF_TOKENS];
-    SF_UNROLL(16)
+    const int share = sf_share(nt, ng);
+    __m512 sums[2 * SF_TOKENS], *acc = sums;
+    __m512i integers[2 * SF_TOKENS], *isum = integers;
+    SF_HIDE(acc);
+    if (share > 1) SF_HIDE(isum);
+    SF_UNROLL(32)
     for (int i = 0; i < nt * ng; i++)
         acc[i] = sf_begin(s, (size_t)(i % nt), group + (size_t)(i / nt));
     for (size_t b = 0; b < s->blocks; b++, g += bytes) {
         struct subs subs[4];
-        __m512i isum[SF_TOKENS];
         SF_UNROLL(4)
         for (int j = 0; j < ng; j++) {
             unpack_subs(t, &subs[j], g + (size_t)j * s->step + 32 * n_half);
@@ -244,16 +261,20 @@ SF_INLINE void tile(enum sf_type t, const int nt, const int ng, const struct sf_
         SF_UNROLL(1)
         for (int part = 0; part < 8; part++) {
             const int32_t *q = a->q + 8 * (8 * b + (size_t)part) * (size_t)nt;
+            if (share > 1) SF_HIDE(isum); /* stored and loaded, not kept in the stack besides */
             SF_UNROLL(4)
-            for (int j = 0; j < ng; j++) {
-                const uint8_t *p = g + (size_t)j * s->step;
-                __m512i w[8];
-                sf_ahead(p + (size_t)part * (bytes / 8), bytes / 8);
-                unpack(t, w, p + 32 * n_half, part, &subs[j]);
-                SF_UNROLL(16)
-                for (int i = 0; i < nt; i++)
-                    isum[j * nt + i] = dot32(t, isum[j * nt + i], w, q + 8 * i,
-                                             a->start + 16 * ((size_t)i * per + b), part, &subs[j]);
+            for (int j0 = 0; j0 < ng; j0 += share) {
+                __m512i w[2][8];
+                SF_UNROLL(2)
+                for (int j = 0; j < share; j++) {
+                    const uint8_t *p = g + (size_t)(j0 + j) * s->step;
+                    sf_ahead(p + (size_t)part * (bytes / 8), bytes / 8);
+                    unpack(t, w[j], p + 32 * n_half, part, &subs[j0 + j]);
+                }
+                SF_UNROLL(4)
+                for (int i = 0; i < nt; i += SF_ABREAST)
+                    dot32(t, share, sf_abreast(nt - i), isum + j0 * nt + i, nt, w, q + 8 * i,
+                          a->start + 16 * ((size_t)i * per + b), 16 * per, part, &subs[j0]);
             }
         }
         SF_UNROLL(4)
@@ -263,25 +284,26 @@ SF_INLINE void tile(enum sf_type t, const int nt, const int ng, const struct sf_
             SF_UNROLL(16)
             for (int i = 0; i < nt; i++) {
                 const size_t o = (size_t)i * per + b;
-                __m512 *sum = &acc[j * nt + i];
-                *sum = _mm512_add_ps(*sum, sf_term(d, a->d[o], isum[j * nt + i]));
+                __m512 sum = acc[j * nt + i];
+                sum = _mm512_add_ps(sum, sf_term(d, a->d[o], isum[j * nt + i]));
                 if (n_half == 2) {
                     const __m512i msum =
                         dot_pairs(zero, subs[j].min, a->pairs + 8 * o, wide(t) ? 4 : 8);
-                    *sum = _mm512_sub_ps(*sum, sf_term(m, a->d[o], msum));
+                    sum = _mm512_sub_ps(sum, sf_term(m, a->d[o], msum));
                 }
+                acc[j * nt + i] = sum;
             }
         }
     }
-    SF_UNROLL(16)
+    SF_UNROLL(32)
     for (int i = 0; i < nt * ng; i++) sf_end(s, (size_t)(i % nt), group + (size_t)(i / nt), acc[i]);
 }
 
-SF_MATMUL_AVX512(Q2_K, q2_kr16_q8, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(Q3_K, q3_kr16_q8, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(Q4_K, q4_kr16_q8, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(Q5_K, q5_kr16_q8, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(Q6_K, q6_kr16_q8, tile, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q2_K, q2_kr16_q8, tile, 2, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q3_K, q3_kr16_q8, tile, 2, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q4_K, q4_kr16_q8, tile, 2, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q5_K, q5_kr16_q8, tile, 2, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q6_K, q6_kr16_q8, tile, 2, struct tile_acts, AREA, fill)
 
 void sf_fill_matmul_q256_avx512vnni(struct sf_kernels *k) {
     SF_MATMUL_SET(Q2_K, q2_kr16_q8);

@@ -92,54 +92,73 @@ SF_INLINE void tile(enum sf_type t, const int nt, const int ng, const struct sf_
     const struct tile_acts *a = s->acts;
     const size_t per = BLOCKS / (size_t)nt;
     const uint8_t *g = s->g + group * s->step;
-    __m512 acc[SF_TOKENS];
-    SF_UNROLL(16)
+    const int share = sf_share(nt, ng);
+    __m512 sums[2 * SF_TOKENS], *acc = sums;
+    if (share > 1) SF_HIDE(acc);
+    SF_UNROLL(32)
     for (int i = 0; i < nt * ng; i++)
         acc[i] = sf_begin(s, (size_t)(i % nt), group + (size_t)(i / nt));
     for (size_t b = 0; b < s->blocks; b++, g += bytes) {
         const int32_t *q = a->q + 8 * b * (size_t)nt;
         SF_UNROLL(4)
-        for (int j = 0; j < ng; j++) {
-            const uint8_t *p = g + (size_t)j * s->step;
-            __m512i dot[SF_TOKENS];
-            sf_ahead(p, bytes);
-            SF_UNROLL(16)
-            for (int i = 0; i < nt; i++)
-                dot[i] = offset(t) ? _mm512_set1_epi32(a->start[(size_t)i * per + b])
-                                   : _mm512_setzero_si512();
-            SF_UNROLL(8)
-            for (int v = 0; v < 8; v++) {
-                const __m512i w = weights(t, p + 32 * n_half, v);
-                SF_UNROLL(16)
-                for (int i = 0; i < nt; i++)
-                    dot[i] = _mm512_dpbusd_epi32(dot[i], w, _mm512_set1_epi32(q[8 * i + v]));
+        for (int j0 = 0; j0 < ng; j0 += share) {
+            __m512i w[2][8];
+            __m512 d[2], m[2];
+            SF_UNROLL(2)
+            for (int j = 0; j < share; j++) {
+                const uint8_t *p = g + (size_t)(j0 + j) * s->step;
+                sf_ahead(p, bytes);
+                SF_UNROLL(8)
+                for (int v = 0; v < 8; v++) w[j][v] = weights(t, p + 32 * n_half, v);
+                d[j] = sf_halves(p);
+                m[j] = n_half == 2 ? sf_halves(p + 32) : d[j];
             }
-            const __m512 d = sf_halves(p), m = n_half == 2 ? sf_halves(p + 32) : d;
-            SF_UNROLL(16)
-            for (int i = 0; i < nt; i++) {
-                const size_t at = (size_t)i * per + b;
-                __m512 *sum = &acc[j * nt + i];
-                *sum = _mm512_add_ps(*sum, sf_term(d, a->d[at], dot[i]));
-                if (n_half == 2) {
+            SF_UNROLL(4)
+            for (int i0 = 0; i0 < nt; i0 += SF_ABREAST) {
+                const int n = sf_abreast(nt - i0);
+                __m512i dot[2][SF_ABREAST];
+                SF_UNROLL(4)
+                for (int i = 0; i < n; i++)
+                    dot[0][i] = dot[1][i] =
+                        offset(t) ? _mm512_set1_epi32(a->start[(size_t)(i0 + i) * per + b])
+                                  : _mm512_setzero_si512();
+                SF_UNROLL(8)
+                for (int v = 0; v < 8; v++) SF_UNROLL(4)
+                for (int i = 0; i < n; i++) {
+                    const __m512i x = _mm512_set1_epi32(q[8 * (i0 + i) + v]);
+                    SF_UNROLL(2)
+                    for (int j = 0; j < share; j++)
+                        dot[j][i] = _mm512_dpbusd_epi32(dot[j][i], w[j][v], x);
+                }
+                SF_UNROLL(4)
+                for (int i = 0; i < n; i++) {
+                    const size_t at = (size_t)(i0 + i) * per + b;
                     float all;
                     memcpy(&all, a->start + at, sizeof all);
-                    *sum = _mm512_add_ps(*sum,
-                                         _mm512_mul_ps(_mm512_mul_ps(m, _mm512_set1_ps(a->d[at])),
-                                                       _mm512_set1_ps(all)));
+                    SF_UNROLL(2)
+                    for (int j = 0; j < share; j++) {
+                        __m512 *to = &acc[(j0 + j) * nt + i0 + i], sum = *to;
+                        sum = _mm512_add_ps(sum, sf_term(d[j], a->d[at], dot[j][i]));
+                        if (n_half == 2) {
+                            const __m512 ma = _mm512_mul_ps(m[j], _mm512_set1_ps(a->d[at]));
+                            sum = _mm512_add_ps(sum, _mm512_mul_ps(ma, _mm512_set1_ps(all)));
+                        }
+                        *to = sum;
+                    }
                 }
             }
         }
     }
-    SF_UNROLL(16)
+    SF_UNROLL(32)
     for (int i = 0; i < nt * ng; i++) sf_end(s, (size_t)(i % nt), group + (size_t)(i / nt), acc[i]);
 }
 
-SF_MATMUL_AVX512(Q8_0, q8_0r16_q8, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(Q4_0, q4_0r16_q8, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(Q4_1, q4_1r16_q8, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(Q5_0, q5_0r16_q8, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(Q5_1, q5_1r16_q8, tile, struct tile_acts, AREA, fill)
-SF_MATMUL_AVX512(IQ4_NL, iq4_nlr16_q8, tile, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q8_0, q8_0r16_q8, tile, 2, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q4_0, q4_0r16_q8, tile, 2, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q4_1, q4_1r16_q8, tile, 2, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q5_0, q5_0r16_q8, tile, 2, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(Q5_1, q5_1r16_q8, tile, 2, struct tile_acts, AREA, fill)
+SF_MATMUL_AVX512(IQ4_NL, iq4_nlr16_q8, tile, 2, struct tile_acts, AREA, fill)
 
 void sf_fill_matmul_q32_avx512vnni(struct sf_kernels *k) {
     SF_MATMUL_SET(Q8_0, q8_0r16_q8);
