@@ -117,7 +117,7 @@ class Runs(unittest.TestCase):
         self.script("surefoot", 'case "$*" in inspect*) cat <<X\n%s\nX\n;; *npl*) cat <<X\n%s\nX\n;; *) cat <<X\n'
                     "%s\nX\n;; esac" % (json.dumps(inspect), json.dumps(batch), BENCH))
         self.script("peer", "cat <<X\n%s\nX" % BENCH)
-        self.script("batched", "cat <<X\n%s\nX" % TABLE)
+        self.script("batched", "cat >&2 <<X\n%s\nX" % TABLE)
         self.script("roof", 'echo \'{"read_gb_s": 50.0, "int8_gmac_s": 100.0}\'')
 
     def script(self, name, body):
