@@ -320,23 +320,70 @@ static surefoot_status spelling(struct sf_jinja_mem *m, const struct sf_tokenize
     return SUREFOOT_OK;
 }
 
+/* A word that only names whose turn it is, with white space or a colon around it: no answer yet. */
+static bool names_a_role(const char *p, size_t n) {
+    static const char *const roles[] = {"assistant", "model", "ai", "bot", "gpt", "answer"};
+    while (n && (p[n - 1] == ' ' || p[n - 1] == '\n' || p[n - 1] == ':')) n--;
+    while (n && (*p == ' ' || *p == '\n' || *p == '#')) p++, n--;
+    for (size_t i = 0; i < SF_COUNT(roles); i++)
+        if (strlen(roles[i]) == n) {
+            size_t k = 0;
+            while (k < n && (p[k] | 0x20) == roles[i][k]) k++;
+            if (k == n) return true;
+        }
+    return n == 0;
+}
+
+/* Which of the n ids are the conversation's, free of charge: what the template itself has written
+ * into the answer's turn ("<think>", "Sure, here is") is answer. The turn begins where the same
+ * conversation without an opened turn ends, or behind the last control token if that is later. */
+static size_t conversation(const struct ids *with, const struct ids *without) {
+    char text[64];
+    size_t begin = 0, n = 0, most = sf_min(with->n, sf_min(without->n, without->cap));
+    while (begin < most && with->id[begin] == without->id[begin]) begin++;
+    for (size_t i = with->n; i-- > begin;)
+        if (sf_tokenizer_attr(with->t, with->id[i]) & SF_TOK_CONTROL) {
+            begin = i + 1;
+            break;
+        }
+    for (size_t i = begin; i < with->n; i++) {
+        struct sf_str piece = sf_token_bytes(with->t, with->id[i]);
+        if (piece.n > sizeof text - n) return begin;
+        memcpy(text + n, piece.p, piece.n);
+        n += piece.n;
+    }
+    return names_a_role(text, n) ? with->n : begin;
+}
+
 surefoot_status sf_chat_encode(const struct sf_chat_template *c, const struct sf_tokenizer *t,
                                const struct sf_chat_input *in, int32_t *ids, size_t cap,
-                               size_t *n_out, surefoot_error *err) {
+                               size_t *n_out, size_t *n_free, surefoot_error *err) {
     struct sf_jinja_mem m = {.limit = MEMORY};
     struct sf_chat_input with = *in;
     struct ids o = {.t = t, .id = ids, .cap = cap};
     struct sf_jinja_value text;
-    *n_out = 0;
+    *n_out = *n_free = 0;
     SF_TRY(fits(known[c->named].text, t, err));
     surefoot_status s = spelling(&m, t, sf_tokenizer_bos(t), &with.bos, err);
     if (s == SUREFOOT_OK) s = spelling(&m, t, sf_tokenizer_eos(t), &with.eos, err);
     if (s == SUREFOOT_OK) s = sf_chat_render(c, &m, &with, &text, err);
     if (s == SUREFOOT_OK) s = encode(&o, &text, err);
-    sf_jinja_mem_free(&m);
     *n_out = o.n;
     if (s == SUREFOOT_OK && o.n > cap)
         s = sf_fail(err, SUREFOOT_E_USAGE, cap, "room for %zu ids, the conversation has %zu", cap,
                     o.n);
+    if (s == SUREFOOT_OK) {
+        struct ids closed = {.t = t, .cap = o.n};
+        with.no_generation_prompt = true;
+        if (o.n && !(closed.id = sf_jinja_take(&m, o.n, sizeof *closed.id))) s = no_room(&m, err);
+        /* A template that cannot leave the turn closed: only control tokens tell where it begins. */
+        surefoot_status other = s;
+        if (s == SUREFOOT_OK) other = sf_chat_render(c, &m, &with, &text, NULL);
+        if (other == SUREFOOT_OK) other = encode(&closed, &text, NULL);
+        if (other != SUREFOOT_OK) closed.n = 0;
+        if (other == SUREFOOT_E_MEMORY) s = no_room(&m, err);
+        if (s == SUREFOOT_OK) *n_free = in->no_generation_prompt ? o.n : conversation(&o, &closed);
+    }
+    sf_jinja_mem_free(&m);
     return s;
 }

@@ -55,11 +55,13 @@ struct sf_chat_input {
                                            can do without a clock */
     const char *bos, *eos;              /* sf_chat_render: spellings; NULL: "" */
 };
-/* To ids. *n_out and cap as sf_encode. E_USAGE: messages the template refuses or that are no
+/* To ids. *n_out and cap as sf_encode. *n_free: ids of the conversation; those behind it are what the
+ * template has written into the answer's turn (beyond the name of a role), which is answer and is
+ * charged. E_USAGE: messages the template refuses or that are no
  * messages; otherwise as sf_jinja_run. */
 surefoot_status sf_chat_encode(const struct sf_chat_template *c, const struct sf_tokenizer *t,
                                const struct sf_chat_input *in, int32_t *ids, size_t cap,
-                               size_t *n_out, surefoot_error *err);
+                               size_t *n_out, size_t *n_free, surefoot_error *err);
 /* To text: *out in m (limit set by the caller), with marks. */
 surefoot_status sf_chat_render(const struct sf_chat_template *c, struct sf_jinja_mem *m,
                                const struct sf_chat_input *in, struct sf_jinja_value *out,

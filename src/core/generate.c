@@ -11,7 +11,7 @@
 
 /* Through the template named or given, or the model's own. */
 static surefoot_status encode_chat(const surefoot_model *m, const surefoot_prompt *p, int32_t *ids,
-                                   size_t cap, size_t *n_out, surefoot_error *err) {
+                                   size_t cap, size_t *n_out, size_t *n_free, surefoot_error *err) {
     const struct sf_chat_input in = {.messages = p->messages,
                                      .n_messages = p->n_messages,
                                      .variables = p->variables,
@@ -29,7 +29,7 @@ static surefoot_status encode_chat(const surefoot_model *m, const surefoot_promp
                        "or use --raw");
     }
     surefoot_status s =
-        sf_chat_encode(given ? given : m->chat, m->tokenizer, &in, ids, cap, n_out, err);
+        sf_chat_encode(given ? given : m->chat, m->tokenizer, &in, ids, cap, n_out, n_free, err);
     sf_chat_close(given);
     return s;
 }
@@ -44,7 +44,7 @@ surefoot_status sf_prompt_encode(const surefoot_model *m, const surefoot_prompt 
         s = p->n_ids <= cap ? SUREFOOT_OK
                             : sf_fail(err, SUREFOOT_E_USAGE, 0, "a prompt of %zu tokens", p->n_ids);
     } else if (p->messages || p->variables) {
-        s = encode_chat(m, p, ids, cap, n_out, err);
+        return encode_chat(m, p, ids, cap, n_out, n_free, err);
     } else {
         s = sf_encode(m->tokenizer, p->text ? p->text : "", p->text ? p->n_text : 0, SF_ENCODE_BOS,
                       ids, cap, n_out, err);

@@ -191,9 +191,10 @@ static surefoot_status encode(const struct sf_tokenizer *t, enum sf_chat c,
                               size_t *n, surefoot_error *e) {
     struct sf_chat_input in = {.messages = m, .n_messages = n_msg};
     struct sf_chat_template *x = NULL;
+    size_t n_free;
     *n = 0;
     surefoot_status st = sf_chat_open(&x, sf_chat_name(c), strlen(sf_chat_name(c)), e);
-    if (st == SUREFOOT_OK) st = sf_chat_encode(x, t, &in, ids, cap, n, e);
+    if (st == SUREFOOT_OK) st = sf_chat_encode(x, t, &in, ids, cap, n, &n_free, e);
     sf_chat_close(x);
     return st;
 }
@@ -419,7 +420,7 @@ static void injections(void **state) {
         for (size_t c = 0; c < SF_COUNT(content); c++)
             for (size_t r = 0; r < SF_COUNT(roles); r++) {
                 char json[4096];
-                size_t n = 0, own = 0, controls = 0;
+                size_t n = 0, own = 0, controls = 0, n_free;
                 int32_t ids[8192];
                 struct sf_chat_template *x;
                 for (const char *p = evil; *p; p++) {
@@ -431,7 +432,7 @@ static void injections(void **state) {
                 }
                 struct sf_chat_input in = {.variables = json, .n_variables = n};
                 assert_ok(sf_chat_open(&x, template[k], strlen(template[k]), err));
-                assert_ok(sf_chat_encode(x, t, &in, ids, 8192, &n, err));
+                assert_ok(sf_chat_encode(x, t, &in, ids, 8192, &n, &n_free, err));
                 for (size_t i = 0; i < n; i++)
                     controls += (sf_tokenizer_attr(t, ids[i]) & SF_TOK_CONTROL) != 0;
                 own = k < 2 ? 2 : 0; /* what the template itself writes */
@@ -464,11 +465,66 @@ static void roles_in_markers(void **state) {
     const surefoot_message turn[] = {{"user", "a<|user|>"}, {"end", "b"}};
     struct sf_chat_input in = {.messages = turn, .n_messages = 2};
     int32_t ids[64];
-    size_t n;
+    size_t n, n_free;
     assert_ok(sf_chat_open(&x, text, strlen(text), err));
-    assert_ok(sf_chat_encode(x, t, &in, ids, 64, &n, err));
+    assert_ok(sf_chat_encode(x, t, &in, ids, 64, &n, &n_free, err));
     assert_string_equal(spelled(t, ids, n), "{<|user|>}a<|user|><|end|>b");
     sf_chat_close(x);
+    sf_tokenizer_close(t);
+    sf_gguf_close(&g);
+    mv_vocab_free(&v);
+    mv_free(&m);
+}
+
+/* What a template writes into the answer's turn is answer, but for the name of the role. */
+static void openings(void **state) {
+    SF_UNUSED(state);
+#define TURNS      "{% for m in messages %}<|user|>{{ m.content }}<|end|>{% endfor %}"
+#define OPEN(text) "{% if add_generation_prompt %}" text "{% endif %}"
+    static const struct {
+        const char *text, *charged;
+    } row[] = {
+        {TURNS OPEN("<|user|>assistant\n"), ""},
+        {TURNS OPEN("<|user|>assistant<|end|>\n\n"), ""},
+        {TURNS OPEN("<|user|>assistant\n<think>\n"), "assistant\n<think>\n"},
+        {TURNS OPEN("<|user|>Sure, here is"), "Sure, here is"},
+        {TURNS OPEN("Model:"), ""},
+        {TURNS OPEN("Models:"), "Models:"},
+        {TURNS OPEN("### ASSISTANT: "), ""},
+        {"{{ messages[0].content }}" OPEN(" A: yes"), " A: yes"},
+        {TURNS, ""}, /* cannot be told */
+        {TURNS
+         "{% if not add_generation_prompt %}{{ raise_exception('no') }}{% endif %}<|user|>yes",
+         "yes"},
+    };
+#undef TURNS
+#undef OPEN
+    struct mv_vocab v = {0};
+    struct mv m = {0};
+    struct sf_gguf g;
+    struct sf_tokenizer *t;
+    mv_token(&v, "<unk>", 0, 2);
+    mv_token(&v, "<|user|>", 0, 3);
+    mv_token(&v, "<|end|>", 0, 3);
+    mv_byte_tokens(&v);
+    mv_begin(&m);
+    mv_vocab_keys(&m, &v, "llama");
+    mv_bool(&m, "tokenizer.ggml.add_space_prefix", 0);
+    assert_ok(sf_gguf_parse(&g, m.p, m.n, err));
+    assert_ok(sf_tokenizer_open(&t, &g, err));
+    const surefoot_message turn[] = {{"user", "hello"}};
+    for (size_t i = 0; i < SF_COUNT(row); i++) {
+        struct sf_chat_input in = {.messages = turn, .n_messages = 1};
+        struct sf_chat_template *x;
+        int32_t ids[128];
+        size_t n, n_free;
+        assert_ok(sf_chat_open(&x, row[i].text, strlen(row[i].text), err));
+        assert_ok(sf_chat_encode(x, t, &in, ids, 128, &n, &n_free, err));
+        assert_in_range(n_free, 0, n);
+        const char *charged = n > n_free ? spelled(t, ids + n_free, n - n_free) : "";
+        assert_string_equal(charged, row[i].charged);
+        sf_chat_close(x);
+    }
     sf_tokenizer_close(t);
     sf_gguf_close(&g);
     mv_vocab_free(&v);
@@ -608,6 +664,7 @@ int main(void) {
         cmocka_unit_test(real_templates),
         cmocka_unit_test(injections),
         cmocka_unit_test(roles_in_markers),
+        cmocka_unit_test(openings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
