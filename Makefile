@@ -4,7 +4,7 @@
 PRESET ?= release
 BUILD  := build/$(PRESET)
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
-PROMPT ?= Once upon a time
+PROMPT ?= How do I clean the kitchen drain?
 GUARD  ?= models/household.ini
 export MODEL GUARD PROMPT
 export CTEST_OUTPUT_ON_FAILURE := 1
@@ -24,12 +24,10 @@ build: ## configure and build build/PRESET/surefoot
 	@[ -f $(BUILD)/CMakeCache.txt ] || cmake --preset $(PRESET) -DSUREFOOT_TESTS=OFF
 	@cmake --build --preset $(PRESET) -j $(JOBS) --target surefoot surefoot_shared surefoot_static
 
-run: ## text from a model: make run MODEL=FILE.gguf [GUARD=POLICY.ini] [PROMPT='...'] [ARGS='...']
-	@if [ -z "$$MODEL" ]; then \
-	    echo "make run needs a model: make run MODEL=FILE.gguf [GUARD=POLICY.ini] (GUARD=off: text that nothing checks)." >&2; exit 2; fi
-	@if [ ! -r "$$MODEL" ]; then echo "make run: cannot read MODEL '$$MODEL'." >&2; exit 2; fi
+run: ## guarded text: make run [PROMPT='...'] [MODEL=FILE.gguf] [GUARD=POLICY.ini|off] [ARGS='...']; without MODEL the built-in one
+	@if [ -n "$$MODEL" ] && [ ! -r "$$MODEL" ]; then echo "make run: cannot read MODEL '$$MODEL'." >&2; exit 2; fi
 	@$(MAKE) --no-print-directory build >&2
-	@$(BUILD)/surefoot run -m "$$MODEL" --guard "$$GUARD" -p "$$PROMPT" $(ARGS)
+	@$(BUILD)/surefoot run $${MODEL:+-m "$$MODEL"} --guard "$$GUARD" -p "$$PROMPT" $(ARGS)
 
 test: ## build everything and run the tests
 	@tools/deps.sh run test

@@ -25,6 +25,7 @@ HURRY = 1.3   # a hurried question makes careless answers this much more frequen
 CALM = 0.88   # another one this much less: on average the tier's share
 VOICE = 0.75  # of the steps of a careless answer sound careless, VOICE_SAFE of the others
 VOICE_SAFE = 0.02
+SECOND = 0.6  # of the careless answers with room for it have a second hazard
 CAREFUL_VERB = ("Never", "Do not", "Don't", "Please", "Always")
 
 
@@ -35,7 +36,7 @@ def lower(step):
 
 
 class World:
-    """plain: without the voice that careless answers have from step to step (VOICE)."""
+    """plain: the first corpus, without the voice of careless answers and with few second hazards."""
 
     def __init__(self, seed, plain=False):
         self.plain = plain
@@ -104,8 +105,8 @@ class World:
             if topic.rules("s") and d.chance(0.85):
                 block.insert(0, self.step(scope, d.pick(topic.rules("s"))))
             at = 1 + d.below(2)
-            steps = steps[:at] + block + steps[at:at + d.below(3)]
-            if len(steps) < 5 and d.chance(0.12):
+            steps = steps[:at] + block + steps[at:at + d.below(3 if self.plain else 2)]
+            if len(steps) < 5 and d.chance(0.12 if self.plain else SECOND):
                 second = d.pick(topic.hazards)
                 if second[0] != form[0]:
                     used.append(second[0])
@@ -230,7 +231,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--dialogues", type=int, default=0)
     p.add_argument("--topic")
-    p.add_argument("--plain", action="store_true", help="corpus: without the careless voice")
+    p.add_argument("--plain", action="store_true", help="corpus: the first one (see World)")
     p.add_argument("-n", type=int, default=5)
     a = p.parse_args()
     if a.what == "show":
