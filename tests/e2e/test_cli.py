@@ -193,8 +193,16 @@ def isa_generic_is_chosen_and_changes_no_text(w):
 
 
 @check
-def run_without_model_exits_2(w):
-    w.run("run", "--guard", "off", "-p", "x").fails(2, "-m FILE")
+def run_without_model_takes_the_built_in_one_and_its_policy(w):
+    r = w.run("run", "--guard", "off", "-p", "x", "-n", 3)
+    if r.code:  # SUREFOOT_BUILTIN_MODEL is off
+        r.fails(2, "-m FILE")
+        w.run("run", "-p", "x").fails(2, "-m FILE")
+        return
+    assert "guard off" in r.ok().err
+    r = w.run("run", "-p", "x", "-n", 3, "--json").ok()
+    assert json.loads(r.out)["guard"]["policy"] == "household"
+    w.run("run", "-p", "x", "-n", 3, "--guard", "household", "--guard-set", "budget=nan").fails(2)
 
 
 @check
