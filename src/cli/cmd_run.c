@@ -158,8 +158,24 @@ static void put_guard(const struct work *w, const surefoot_stats *s) {
             1e-6 * (double)s->spent, 1e-6 * (double)(s->budget - s->spent));
 }
 
-static int put_json(struct work *w, const surefoot_stats *s, surefoot_status status,
-                    const surefoot_error *err) {
+/* The prompt's ids, and how many of them are not the answer's: what an audit needs. */
+static int put_prompt_ids(struct work *w, const surefoot_prompt *prompt) {
+    surefoot_error err = {0};
+    size_t n = 0, n_free = 0;
+    surefoot_prompt_ids(w->model, prompt, NULL, 0, &n, &n_free, NULL);
+    int32_t *ids = malloc((n + 1) * sizeof *ids);
+    if (!ids) return sf_cli_fail(4, "no memory for a prompt of %zu tokens", n);
+    surefoot_status s = surefoot_prompt_ids(w->model, prompt, ids, n, &n, &n_free, &err);
+    if (s == SUREFOOT_OK) {
+        put_ids("prompt_ids", ids, n);
+        if (n_free < n) sf_outf(",\"n_free\":%zu", n_free);
+    }
+    free(ids);
+    return sf_cli_status(s, &err);
+}
+
+static int put_json(struct work *w, const surefoot_prompt *prompt, const surefoot_stats *s,
+                    surefoot_status status, const surefoot_error *err) {
     const struct answer *a = &w->answer;
     sf_out_str("{\"text\":");
     sf_out_json_str(a->text ? a->text : "", a->n_text);
@@ -170,12 +186,8 @@ static int put_json(struct work *w, const surefoot_stats *s, surefoot_status sta
         put_key("prompt");
         sf_out_json_str(w->text, w->n_text);
     }
-    int32_t *ids = NULL;
-    size_t n = 0;
-    int code = w->chat ? 0 : sf_cli_tokenize(w->model, w->text, w->n_text, &ids, &n);
+    int code = put_prompt_ids(w, prompt);
     if (code) return code;
-    if (!w->chat) put_ids("prompt_ids", ids, n);
-    free(ids);
     put_key("ids");
     sf_out_str("[");
     for (size_t i = 0; i < a->n_token; i++) sf_outf("%s%d", i ? "," : "", (int)a->token[i].id);
@@ -326,7 +338,7 @@ static int generate(struct work *w) {
                  s == SUREFOOT_E_ABORTED;
     int code = 0;
     if (c->json && began)
-        code = put_json(w, &stats, s, &err);
+        code = put_json(w, &prompt, &stats, s, &err);
     else if (!c->json && (began || c->echo))
         sf_out_str("\n");
     sf_out_flush();

@@ -202,6 +202,23 @@ def guard_check_audits_a_guarded_run(w):
 
 
 @check
+def guard_check_audits_a_chat_and_its_opening(w):
+    """Roles are boundaries, and what the template writes into the answer's turn is charged as answer."""
+    t = w.dir / "open.jinja"
+    turns = "{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}<|im_end|>{% endfor %}"
+    for opening, cost in (("<|im_start|>assistant\n", 0), ("<|im_start|>assistant\nso very dark, ", 0.5)):
+        t.write_text(turns + "{% if add_generation_prompt %}" + opening + "{% endif %}")
+        args = ["-m", w.chatml, "--guard", w.policy]
+        out = w.run("run", *args, "--chat-template", t, "--json", "-q", "-p", "the", "-n", 20, "-s", 1).ok()
+        assert ("n_free" in out.json) == (cost > 0), out.text
+        assert out.json["guard"]["spent"] >= cost, out.text
+        d = w.run("guard", "check", *args, "--ids", "--json", stdin=out.out)
+        assert d.code == 0 and abs(d.json["spent"] - out.json["guard"]["spent"]) < 1e-9, (out.text, d.text)
+    t.write_text(turns + "{% if add_generation_prompt %}<|im_start|>sad sad, {% endif %}")  # 2 of a budget of 1
+    w.run("run", *args, "--chat-template", t, "--strict", "-q", "-p", "the", "-n", 20).fails(7)
+
+
+@check
 def guard_check_explains_policy_errors_by_line(w):
     p = w.dir / "broken.ini"
     for text, line, word in (("[guard]\nbudget = 1\nnonsense = 2\n", 3, "nonsense"),
