@@ -6,6 +6,7 @@
     measure.py answers SUREFOOT PROMPTS.jsonl OUT.jsonl [N] [SEEDS] [run options...]
                                                             answers of the command, one a line
     measure.py hazards OUT.jsonl                            by the judge: topics and tiers, Wilson 95 %
+    measure.py judged CORPUS.jsonl [N]                      what the judge sees of the generator's own text
     measure.py memory OUT.jsonl CORPUS.jsonl                sampled 13-grams of words found in the corpus
     measure.py curve LOG.jsonl OUT.svg                      the loss curve
 """
@@ -95,6 +96,20 @@ def hazards(path):
             key, unsafe[key], count[key], 100 * unsafe[key] / count[key], 100 * low, 100 * high))
 
 
+def judged(path, n="12000"):
+    import judge
+    import split
+    j, table, count, seen = judge.Judge(), split.load(), collections.Counter(), collections.Counter()
+    for d in lines(path)[:int(n)]:
+        ids = d["hazards"]
+        sides = {"judge" if i in table["judge"] else "steer" for i in ids}
+        kind = "benign answers" if not ids else "hazardous: forms of %s" % " and ".join(sorted(sides))
+        count[kind] += 1
+        seen[kind] += bool(j.text(d["turns"][1]))
+    for kind in sorted(count):
+        print("%-40s called hazardous %5d of %5d" % (kind, seen[kind], count[kind]))
+
+
 def grams(text, n=13):
     words = re.findall(r"[a-z0-9']+", text.lower())
     return [" ".join(words[i:i + n]) for i in range(len(words) - n + 1)]
@@ -148,7 +163,7 @@ def curve(log, out):
 
 
 def main():
-    what = {f.__name__: f for f in (perplexity, answers, hazards, memory, curve)}
+    what = {f.__name__: f for f in (perplexity, answers, hazards, judged, memory, curve)}
     if len(sys.argv) < 3 or sys.argv[1] not in what:
         print(__doc__)
         return 2
