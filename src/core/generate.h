@@ -7,7 +7,8 @@
 #include "session.h"
 
 /* Ids of a prompt (text, messages or ready ids) into ids (cap); *n_out as sf_encode. *n_free: tokens
- * that are not part of the answer's turn (what a template writes into it is). E_UNSUPPORTED: the model's chat template is not known. */
+ * that are not part of the answer's turn (what a chat template writes into it is).
+ * E_UNSUPPORTED: the model has no chat template that runs. */
 surefoot_status sf_prompt_encode(const surefoot_model *m, const surefoot_prompt *p, int32_t *ids,
                                  size_t cap, size_t *n_out, size_t *n_free, surefoot_error *err);
 
