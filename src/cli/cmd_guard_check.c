@@ -255,10 +255,13 @@ static int check_input(const struct sf_cli *c, const surefoot_policy *p, const s
 
 /* ------------------------------------------------------------------------------------ policy */
 
+/* What the cost models say, however long: the length is asked for first. */
 static int put_coverage(const struct sf_cli *c, const surefoot_policy *p) {
-    char text[8192];
-    size_t n = p->cost->ops->coverage ? p->cost->ops->coverage(p->cost, text, sizeof text) : 0;
-    if (n > sizeof text) n = sizeof text;
+    size_t (*say)(const struct sf_cost *m, char *text, size_t cap) = p->cost->ops->coverage;
+    size_t n = say ? say(p->cost, NULL, 0) : 0;
+    char *text = malloc(n + 1);
+    if (!text) return sf_cli_fail(4, "no memory for the list");
+    if (say) say(p->cost, text, n + 1);
     if (c->json) {
         sf_out_str("{\"cost\":");
         sf_out_json_str(p->cost_text, strlen(p->cost_text));
@@ -271,6 +274,7 @@ static int put_coverage(const struct sf_cli *c, const surefoot_policy *p) {
     } else {
         sf_outf("%s says nothing about what it cannot read\n", p->cost_text);
     }
+    free(text);
     return 0;
 }
 

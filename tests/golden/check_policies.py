@@ -113,6 +113,23 @@ def good_files(program, folder):
     return wrong
 
 
+def coverage_is_whole(program, folder):
+    """As many cost models as a policy has room for: each of them says what it does not read."""
+    (folder / "words.lexicon").write_text("sad\n")
+    text = "[cost]\nkind = sum\nparts = %s\n" % ", ".join("s%d" % i for i in range(3))
+    for i in range(3):
+        text += "[cost.s%d]\nkind = sum\nparts = %s\n" % (i, ", ".join("w%d_%d" % (i, j) for j in range(16)))
+        for j in range(16):
+            text += "[cost.w%d_%d]\nkind = lexicon\nfile = words.lexicon\n" % (i, j)
+    (folder / "many.ini").write_text(text)
+    wrong = []
+    for option in ([], ["--json"]):
+        code, out, err = run(program, folder / "many.ini", "--coverage", *option)
+        if code or out.count("lexicon of 1 phrases") != 48 or "\0" in out or "u0000" in out:
+            wrong.append("--coverage of 48 parts: exit %d, %d of them: %s" % (code, out.count("lexicon of"), err))
+    return wrong
+
+
 def every_key_is_told():
     text = (ROOT / "docs/policy.md").read_text()
     keys = re.findall(r'IS\("(\w+)"\)', (ROOT / "guard/policy_keys.c").read_text())
@@ -122,6 +139,7 @@ def every_key_is_told():
 def main():
     with tempfile.TemporaryDirectory() as a, tempfile.TemporaryDirectory() as b:
         wrong = bad_files(sys.argv[1], pathlib.Path(a)) + good_files(sys.argv[1], pathlib.Path(b))
+        wrong += coverage_is_whole(sys.argv[1], pathlib.Path(b))
     wrong += every_key_is_told()
     for w in wrong:
         print(w)
