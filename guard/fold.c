@@ -221,6 +221,10 @@ int sf_fold(uint32_t cp, struct sf_fold_char out[SF_FOLD_MAX]) {
     if (cp > 0x10FFFF) cp = 0xFFFD;
     /* Accents go before case is folded: case folding would turn some of them into letters. */
     const utf8proc_option_t flat = UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT;
+    if (cp == 0x115F || cp == 0x3164 || cp == 0xFFA0) { /* fillers of Hangul are seen as spaces */
+        *out = (struct sf_fold_char){cp, SF_FOLD_GAP};
+        return 1;
+    }
     if (cp == 0x03F2 || cp == 0x03F9) return add(out, 0, 0x03F2); /* lunate sigma, not a sigma */
     utf8proc_int32_t part[SF_FOLD_MAX], low[SF_FOLD_MAX];
     int bound = 0, n = 0;

@@ -150,8 +150,10 @@ void sf_cli_stats(const struct sf_cli *c, const char *line);
 size_t sf_cli_char(const unsigned char *p, size_t n, uint32_t *cp);
 /* Control characters (but newline and tab), bidirectional marks and overrides. */
 bool sf_cli_steers(uint32_t c);
-/* n bytes made safe for a terminal: control characters (but newline and tab), bidirectional marks
- * and overrides are dropped, invalid bytes become U+FFFD. out: room for 3 n bytes; returns bytes. */
+/* n bytes made safe for a terminal: carriage returns and other odd spaces become spaces, other control
+ * characters (but newline and tab), bidirectional marks and overrides are dropped, invalid bytes
+ * become U+FFFD. What is dropped is what a lexicon does not see (fold.h), so that what it reads is
+ * what is shown. out: room for 3 n bytes; returns bytes. */
 size_t sf_cli_clean(const char *in, size_t n, char *out);
 
 /* A bar on stderr, on a terminal and only once the work has taken 2 s. Fits surefoot_progress_fn

@@ -35,6 +35,13 @@ bool sf_cli_steers(uint32_t c) {
            (c >= 0x2066 && c <= 0x2069);
 }
 
+/* Shown as a space: what moves the cursor, or is shown as nothing or as a blank as a terminal likes,
+ * and what a cost model reads as a gap between words. */
+static bool blank(uint32_t c) {
+    return (c >= 0x0B && c <= 0x0D) || c == 0x85 || c == 0x115F || c == 0x2028 || c == 0x2029 ||
+           c == 0x3164 || c == 0xFFA0;
+}
+
 size_t sf_cli_clean(const char *in, size_t n, char *out) {
     const unsigned char *p = (const unsigned char *)in;
     size_t used = 0;
@@ -47,7 +54,9 @@ size_t sf_cli_clean(const char *in, size_t n, char *out) {
             i++;
             continue;
         }
-        if (!sf_cli_steers(cp)) {
+        if (blank(cp)) {
+            out[used++] = ' ';
+        } else if (!sf_cli_steers(cp)) {
             memcpy(out + used, p + i, len);
             used += len;
         }
