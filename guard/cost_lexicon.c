@@ -62,12 +62,14 @@ static size_t hold_bytes(const struct sf_cost *m) {
 }
 
 static size_t coverage(const struct sf_cost *m, char *text, size_t cap) {
-    int n = snprintf(text, cap,
-                     "lexicon of %u phrases: reads words in any case, with accents, look-alike and "
-                     "invisible letters, and spelled out; not misspellings, other words for the "
-                     "same, other languages, ciphers, encoded text (base64, hex, percent), "
-                     "reversed text, pictures made of characters",
-                     lexicon_of(m)->n_phrases);
+    int n =
+        snprintf(text, cap,
+                 "lexicon of %u phrases: reads words in any case, with accents, look-alike and "
+                 "invisible letters, spelled out, and in runs of %d or more characters of base64, "
+                 "hex or percent escapes; not misspellings, other words for the same, other "
+                 "languages, ciphers, other encodings, shorter or broken runs, runs encoded "
+                 "twice, phrases only half encoded, reversed text, pictures made of characters",
+                 lexicon_of(m)->n_phrases, SF_RUN_MIN);
     return n > 0 ? (size_t)n : 0;
 }
 

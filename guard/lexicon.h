@@ -15,6 +15,11 @@
  * far the earliest may lie behind the text: more of either is charged as unsafe. Besides the plain
  * reading, threads follow words spelled out in single letters ("s a d", "s-a-d") and letters
  * written as digits or symbols ("5ad", "$ad").
+ *
+ * Encoded text. A run of 24 or more characters of base64 or hex, and an unbroken stretch of as many
+ * characters with percent escapes in it, is decoded as it arrives and read as a text of its own
+ * (lexicon_runs.c). Runs are decoded from their first character on; what is found before the 24th
+ * waits for it, and is forgotten where the run ends earlier.
  */
 #ifndef SF_LEXICON_H
 #define SF_LEXICON_H
@@ -22,6 +27,7 @@
 #include "budget.h"
 #include "cost.h"
 #include "fold.h"
+#include "utf8.h"
 
 #define SF_LEXICON_MAX_BYTES (16u << 20) /* of a file */
 #define SF_LEXICON_MAX_PHRASE 64         /* symbols of a phrase in the trie, gaps included */
@@ -80,7 +86,6 @@ struct sf_thread {
     uint64_t begin;  /* raw byte the match began at                                           */
     uint32_t node;
     uint16_t length; /* bytes from begin to the end of the last letter                        */
-    uint16_t back;   /* S may not pass begin - back while this lives (lexicon_read.c)         */
     uint8_t flags;   /* lexicon_lane.c                                                        */
     uint8_t letters; /* read as they stand                                                    */
     uint8_t guesses; /* read as a letter they may stand for                                   */
@@ -91,18 +96,17 @@ struct sf_lane { /* one reading of the text */
     uint32_t prev_cp; /* last folded character that was kept, 0 behind a gap */
     uint8_t prev;     /* what it was: lexicon_lane.c */
     uint8_t n;
+    bool behind_decoded; /* the last character stood encoded */
     struct sf_thread t[SF_LANE_THREADS];
 };
 struct sf_step { /* what a lane is told about a character */
     const struct sf_lexicon *x;
     struct sf_sink *sink;
-    uint64_t begin, end; /* raw bytes it covers */
-    uint64_t anchor;     /* <= begin: S that a match beginning here must hold */
-    uint32_t raw;        /* the character before folding */
+    uint64_t begin, end; /* raw bytes it covers; of a decoded one, the character that completes it */
     bool guess;          /* spelled-out words and letters written as symbols are read too */
     bool decoded;        /* the character stood encoded in the text */
     bool need_decoded;   /* only finds with a decoded character count */
-    uint8_t min_letters; /* shorter finds do not count */
+    uint8_t min_letters; /* of words, shorter finds do not count */
 };
 void sf_lane_begin(struct sf_lane *lane);
 /* Reads one character: its n folded ones (0: not seen). */
@@ -112,14 +116,41 @@ void sf_lane_end(struct sf_lane *lane, const struct sf_step *s);
 /* Matches that hold S further back than SF_GUARD_MAX_HOLD go on as if they began a byte
  * before `at`. */
 void sf_lane_forget(struct sf_lane *lane, uint64_t at);
-/* The earliest S a live match holds, UINT64_MAX if none lives. */
+/* Where the earliest live match begins, UINT64_MAX if none lives. */
 uint64_t sf_lane_held(const struct sf_lane *lane);
+/* A find goes where finds go. */
+void sf_sink_add(struct sf_sink *k, int64_t amount, uint64_t begin, uint64_t end);
 
-/* The whole reader: plain memory, copied with a beam. */
+enum sf_encoding { SF_BASE64, SF_HEX, SF_PERCENT, SF_ENCODINGS };
+#define SF_RUN_MIN 24    /* characters that make a run an encoded one */
+#define SF_RUN_WAITING 8 /* finds before that; one more is unsafe, if it comes to that */
+struct sf_run {
+    uint8_t length;  /* characters of the run in progress, up to SF_RUN_MIN */
+    uint8_t n;       /* base64: characters of the group of four; else of the byte or escape */
+    uint8_t n_waiting;
+    struct sf_utf8 utf8; /* of the decoded text */
+    uint32_t bits;   /* decoded so far of the group, byte or escape; of an escape, also as written */
+    struct sf_lane lane;
+    struct sf_charge waiting[SF_RUN_WAITING];
+};
+/* Reads the character cp, seen or not, by one encoding: from s, x, sink, begin and end. */
+void sf_run_read(struct sf_run *r, enum sf_encoding e, const struct sf_step *s, uint32_t cp,
+                 bool seen);
+/* The run ends at byte `at`. */
+void sf_run_end(struct sf_run *r, enum sf_encoding e, const struct sf_lexicon *x,
+                struct sf_sink *sink, uint64_t at);
+uint64_t sf_run_held(const struct sf_run *r); /* as sf_lane_held */
+
+/* The whole reader: plain memory, copied with a beam. Bit i of `safe`, for the byte i modulo their
+ * number: ending the text there adds no charge. S is such a byte, none later than the earliest live
+ * match, so that it is safe whichever of the readings holds it back. */
+#define SF_LEXICON_SAFE_BYTES (SF_GUARD_MAX_HOLD / 8 + 4)
 struct sf_lexicon_state {
     uint64_t bytes;    /* read so far */
     uint8_t invisible; /* characters in a row that are not seen */
+    uint8_t safe[SF_LEXICON_SAFE_BYTES];
     struct sf_lane plain;
+    struct sf_run run[SF_ENCODINGS];
 };
 void sf_lexicon_begin(struct sf_lexicon_state *s);
 /* n bytes of whole UTF-8 characters. boundary: as in struct sf_piece. */

@@ -5,11 +5,6 @@
  * symbol was a letter) or at a gap (its node was reached by GAP, or it waits for the next letter of
  * a spelled-out word). What a phrase costs is charged when its last node is reached:
  * at the letter for prefixes and scripts without spaces, else at the boundary behind the word.
- *
- * Laws that the settled length S rests on:
- *  - a thread begins where the plain reading has a word boundary, so that ending the text there
- *    gives every other thread the same GAP that the character there gave it;
- *  - a symbol read as a letter is also the boundary that it is as a symbol, at once.
  */
 #include <string.h>
 
@@ -22,7 +17,7 @@ enum { /* flags of a thread */
        UNSPACED = 8,    /* the last symbol is a letter of a script without spaces        */
        SYMBOL = 16,     /* the last symbol is no letter but was read as one              */
        DIGIT = 32,      /* the last symbol is a digit as such                            */
-       DECODED = 64,    /* some character stood encoded in the text                      */
+       DECODED = 64,    /* some character, or the one before it, stood encoded in the text */
        FROM_DIGIT = 128 /* some digit was read as a letter                             */
 };
 enum { /* what the lane's last character was */
@@ -56,8 +51,7 @@ static void start(struct build *b, const struct sf_step *s) {
     b->n_found = 0;
 }
 
-static void emit(const struct sf_step *s, int64_t amount, uint64_t begin, uint64_t end) {
-    struct sf_sink *k = s->sink;
+void sf_sink_add(struct sf_sink *k, int64_t amount, uint64_t begin, uint64_t end) {
     if (k->mute) return;
     if (k->charges)
         sf_charges_add(k->charges, amount, begin, end);
@@ -90,7 +84,7 @@ static void push(struct build *b, const struct sf_thread *t) {
     }
     b->n = n;
     if (b->n == SF_LANE_THREADS) {
-        if (!b->overflow) emit(b->s, SF_COST_UNSAFE, b->s->begin, b->s->end);
+        if (!b->overflow) sf_sink_add(b->s->sink, SF_COST_UNSAFE, b->s->begin, b->s->end);
         b->overflow = true;
         return;
     }
@@ -104,7 +98,7 @@ static void found(struct build *b, const struct sf_thread *t) {
     bool weak = t->guesses > 0 && (t->letters < 2 || t->letters < t->guesses);
     bool as_written = b->x->is_end[t->node] == SF_END_SYMBOLS && !(t->flags & FROM_DIGIT);
     if (weak && !as_written) return;
-    if (t->letters + t->guesses < s->min_letters) return;
+    if (!(t->flags & UNSPACED) && t->letters + t->guesses < s->min_letters) return;
     if (s->need_decoded && !(t->flags & DECODED)) return;
     for (int i = 0; i < b->n_found; i++)
         if (b->find[i].node == t->node && b->find[i].begin == t->begin) return;
@@ -112,7 +106,7 @@ static void found(struct build *b, const struct sf_thread *t) {
         b->find[b->n_found].begin = t->begin;
         b->find[b->n_found++].node = t->node;
     }
-    emit(s, b->x->weight[t->node], t->begin, t->begin + t->length);
+    sf_sink_add(s->sink, b->x->weight[t->node], t->begin, t->begin + t->length);
 }
 
 /* t has moved to its node. tentative: the letter may yet prove not to be a single one. */
@@ -148,7 +142,11 @@ static void boundary(struct build *b, const struct sf_thread *t) {
     n.node = gap;
     n.run = 0;
     if (!(t->flags & SPELLED)) {
-        if (gap && !(t->flags & SYMBOL)) arrive(b, &n, false);
+        if (gap && !(t->flags & SYMBOL)) {
+            if (b->x->is_end[gap]) found(b, &n);
+            if (b->s->decoded) n.flags |= DECODED; /* the gap, of what goes on behind it */
+            push(b, &n);
+        }
         if (!(t->flags & SYMBOL)) spell(b, t);
         return;
     }
@@ -229,19 +227,11 @@ static void read_letter(struct build *b, const struct sf_thread *t, const struct
     }
 }
 
-/* Behind underscores a word begins where, had the text ended, they might have been one themselves:
- * S of a match that begins there stays at theirs. */
-static uint64_t edge(const struct sf_lane *lane, uint64_t anchor) {
-    for (int i = 0; i < lane->n && lane->prev == PREV_EDGE; i++) {
-        const struct sf_thread *t = &lane->t[i];
-        if (t->flags & IN_WORD) anchor = sf_min(anchor, t->begin - t->back);
-    }
-    return anchor;
-}
-
-static struct sf_thread newborn(const struct sf_step *s, uint32_t node) {
+/* Behind an encoded character a word begins that plain text does not have. */
+static struct sf_thread newborn(const struct sf_lane *lane, const struct sf_step *s,
+                                uint32_t node) {
     return (struct sf_thread){
-        .begin = s->begin, .back = (uint16_t)(s->begin - s->anchor), .node = node};
+        .begin = s->begin, .node = node, .flags = lane->behind_decoded ? DECODED : 0};
 }
 
 static void on_letter(struct build *b, struct sf_lane *lane, const struct sf_fold_char *c) {
@@ -254,8 +244,7 @@ static void on_letter(struct build *b, struct sf_lane *lane, const struct sf_fol
         read_letter(b, t, c, guesses);
     }
     if (lane->prev != PREV_WORD && b->x->gap_node) {
-        struct sf_thread t = newborn(b->s, b->x->gap_node);
-        t.back = (uint16_t)(t.begin - edge(lane, t.begin - t.back));
+        struct sf_thread t = newborn(lane, b->s, b->x->gap_node);
         read_letter(b, &t, c, guesses);
     }
     lane->prev = PREV_WORD;
@@ -265,7 +254,7 @@ static void on_unspaced(struct build *b, struct sf_lane *lane, const struct sf_f
     if (any_in_word(lane, 0)) border(b, lane, 0);
     uint16_t label = sf_lexicon_label(b->x, c->cp);
     for (int i = 0; i <= lane->n; i++) {
-        struct sf_thread t = i < lane->n ? lane->t[i] : newborn(b->s, 0);
+        struct sf_thread t = i < lane->n ? lane->t[i] : newborn(lane, b->s, 0);
         if (b->x->label[t.node] == SF_LABEL_STAR || !advance(b, &t, label)) continue;
         t.flags |= UNSPACED;
         t.letters = up(t.letters, 200);
@@ -287,6 +276,7 @@ static void on_underscore(struct build *b, struct sf_lane *lane, const struct sf
             if (++t.gap <= MAX_SPELL_GAP) push(b, &t);
             continue;
         }
+        if (b->s->decoded && !(t.flags & IN_WORD)) t.flags |= DECODED;
         if (t.flags & IN_WORD && !(t.flags & (TAIL | SYMBOL))) spell(b, &t);
         struct sf_thread n = t;
         if (!(t.flags & TAIL) && advance(b, &n, label)) {
@@ -301,7 +291,7 @@ static void on_underscore(struct build *b, struct sf_lane *lane, const struct sf
         push(b, &t);
     }
     if (lane->prev != PREV_WORD && b->x->gap_node) {
-        struct sf_thread t = newborn(b->s, b->x->gap_node);
+        struct sf_thread t = newborn(lane, b->s, b->x->gap_node);
         if (advance(b, &t, label)) arrive(b, &t, false);
     }
     lane->prev = lane->prev == PREV_WORD ? PREV_WORD : PREV_EDGE;
@@ -344,11 +334,12 @@ static void on_gap(struct build *b, struct sf_lane *lane, const struct sf_fold_c
             boundary(b, &t);
         } else if (!(t.flags & SPELLED) ||
                    (++t.gap <= MAX_SPELL_GAP && (b->joins || !(t.flags & UNSPACED)))) {
+            if (b->s->decoded) t.flags |= DECODED;
             push(b, &t);
         }
     }
     if (*guesses && lane->prev != PREV_WORD && b->x->gap_node) {
-        struct sf_thread t = newborn(b->s, b->x->gap_node);
+        struct sf_thread t = newborn(lane, b->s, b->x->gap_node);
         read_symbol(b, &t, guesses);
     }
     lane->prev = PREV_GAP;
@@ -366,7 +357,7 @@ static void on_symbol(struct build *b, struct sf_lane *lane, const struct sf_fol
     for (int i = 0; i < b->n; i++) /* but for words that are spelled from here on */
         if (!(b->t[i].flags & IN_WORD) && (!(b->t[i].flags & SPELLED) || b->t[i].gap > 0))
             old[n++] = b->t[i];
-    old[n++] = newborn(b->s, 0);
+    old[n++] = newborn(lane, b->s, 0);
     for (int i = 0; i < n; i++) {
         if (b->x->label[old[i].node] == SF_LABEL_STAR || !advance(b, &old[i], label)) continue;
         old[i].flags |= UNSPACED;
@@ -389,8 +380,7 @@ static void take(struct sf_lane *lane, const struct build *b) {
 void sf_lane_read(struct sf_lane *lane, const struct sf_step *s, const struct sf_fold_char *c,
                   int n) {
     /* What is not seen but stood encoded makes the word around it a decoded one. */
-    for (int i = 0; n == 0 && s->decoded && i < lane->n; i++)
-        if (lane->t[i].flags & IN_WORD) lane->t[i].flags |= DECODED;
+    for (int i = 0; n == 0 && s->decoded && i < lane->n; i++) lane->t[i].flags |= DECODED;
     for (int i = 0; i < n; i++) {
         struct sf_fold_char one = c[i];
         if (one.kind == SF_FOLD_MARK) {
@@ -426,6 +416,7 @@ void sf_lane_read(struct sf_lane *lane, const struct sf_step *s, const struct sf
         if (lane->prev == PREV_GAP) lane->prev_cp = 0;
         take(lane, &b);
     }
+    lane->behind_decoded = s->decoded;
 }
 
 void sf_lane_end(struct sf_lane *lane, const struct sf_step *s) {
@@ -439,18 +430,14 @@ void sf_lane_end(struct sf_lane *lane, const struct sf_step *s) {
 void sf_lane_forget(struct sf_lane *lane, uint64_t at) {
     for (int i = 0; i < lane->n; i++) {
         struct sf_thread *t = &lane->t[i];
-        if (at - (t->begin - t->back) <= SF_GUARD_MAX_HOLD) continue;
+        if (at - t->begin <= SF_GUARD_MAX_HOLD) continue;
         t->begin = at - 1;
         t->length = 1;
-        t->back = 0;
     }
 }
 
 uint64_t sf_lane_held(const struct sf_lane *lane) {
     uint64_t least = UINT64_MAX;
-    for (int i = 0; i < lane->n; i++) {
-        uint64_t at = lane->t[i].begin - lane->t[i].back;
-        if (at < least) least = at;
-    }
+    for (int i = 0; i < lane->n; i++) least = sf_min(least, lane->t[i].begin);
     return least;
 }

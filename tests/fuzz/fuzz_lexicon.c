@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * fuzz_lexicon.c - a lexicon, a NUL byte, a text. The first byte says how the text arrives.
+ * fuzz_lexicon.c - a lexicon, a NUL byte, a text. The first byte says how the text arrives, and its
+ * upper two bits that what stands between '~' and '~' of it is first put into base64, hex or percent
+ * escapes.
  * Laws, for every lexicon that opens and every text: however the text is cut, and wherever the state
  * is copied and gone on with, the charges are the same; none begins before the settled length of any
  * moment before it; ending the text at a settled length costs nothing that is not yet charged; the
@@ -9,7 +11,7 @@
 
 #include "arena.h"
 #include "lexicon.h"
-#include "slow_lexicon.h"
+#include "slow_runs.h"
 
 enum { MAX_TEXT = 400, MAX_LEXICON = 4096, MAX_PHRASES = 64, MAX_ALL = 8192 };
 
@@ -126,7 +128,7 @@ static void read_in_pieces(const struct sf_lexicon *x, const char *text, size_t 
     if (!have) return;
     rest.n = before;
     memcpy(rest.c, a.c, (size_t)before * sizeof *a.c);
-    rest.overflow = false;
+    rest.overflow = a.overflow;
     read(x, &copy, text + copied, n - copied, false, &rest);
     end(x, &copy, &rest);
     if (!rest.overflow && !want->overflow) FUZZ_CHECK(same(&rest, want));
@@ -164,13 +166,11 @@ static int by_place(const void *a, const void *b) {
 static void compare_slow(const char *lexicon, size_t n_lexicon, const char *text, size_t n,
                          const struct all *have) {
     static struct slow_phrase p[MAX_PHRASES];
-    static struct slow_text folded;
     static struct slow_find find[SLOW_FINDS];
     static struct all want, got;
     int n_find = 0, count = plain_phrases(p, lexicon, n_lexicon);
     if (count < 0 || have->unsafe || have->overflow) return;
-    slow_fold(&folded, text, n, 0);
-    for (int i = 0; i < count; i++) slow_read(&p[i], i, &folded, find, &n_find);
+    slow_find_all(p, count, text, n, find, &n_find);
     if (n_find == SLOW_FINDS) return;
     want.n = 0;
     for (int i = 0; i < n_find; i++)
@@ -187,6 +187,36 @@ static void compare_slow(const char *lexicon, size_t n_lexicon, const char *text
         fprintf(stderr, "lexicon '%.*s' text '%.*s'\n", (int)n_lexicon, lexicon, (int)n, text);
     }
     FUZZ_CHECK(same(&want, &got));
+}
+
+static size_t put_encoded(char *out, const unsigned char *in, size_t n, int how) {
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t used = 0;
+    for (size_t bit = 0; how == 1 && bit < 8 * n; bit += 6) {
+        unsigned two = in[bit / 8] * 256u + (bit / 8 + 1 < n ? in[bit / 8 + 1] : 0);
+        out[used++] = digit[two >> (10 - bit % 8) & 63];
+    }
+    for (size_t i = 0; how > 1 && i < n; i++) {
+        bool itself = how == 3 && in[i] > ' ' && in[i] < 0x7F && (in[i] * 7 + i) % 3;
+        used += (size_t)sprintf(out + used, itself ? "%c" : how == 3 ? "%%%02X" : "%02x", in[i]);
+    }
+    return used;
+}
+static size_t encode(char *text, size_t n, int how) {
+    static char in[SF_UTF8_OUT(MAX_TEXT) + 16];
+    size_t used = 0;
+    bool on = false;
+    if (how == 0) return n;
+    memcpy(in, text, n);
+    for (size_t i = 0, k; i < n; i += k + 1, on = !on) {
+        const char *stop = memchr(in + i, '~', n - i);
+        k = stop ? (size_t)(stop - (in + i)) : n - i;
+        if (on)
+            used += put_encoded(text + used, (unsigned char *)in + i, k, how);
+        else
+            memcpy(text + used, in + i, k), used += k;
+    }
+    return used;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -209,6 +239,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         size_t left = sf_min(size - 2 - n_lexicon, MAX_TEXT);
         n = sf_utf8_feed(&u, nul + 1, left, text);
         n += sf_utf8_end(&u, text + n);
+        if (n <= MAX_TEXT) n = encode(text, n, data[0] >> 6);
     }
     a.n = whole.n = 0;
     a.overflow = a.unsafe = whole.overflow = whole.unsafe = false;

@@ -25,36 +25,54 @@ struct slow_find {
     int phrase, step; /* step: the folded character that proves it */
     uint64_t begin, end;
 };
+enum { SLOW_TEXT = 1 << 14, SLOW_UNSEEN = 99 };
 struct slow_text { /* folded characters of a text, in order */
-    struct sf_fold_char c[1 << 14];
-    uint64_t begin[1 << 14], end[1 << 14];
+    struct sf_fold_char c[SLOW_TEXT]; /* or, of decoded ones, SLOW_UNSEEN */
+    uint64_t begin[SLOW_TEXT], end[SLOW_TEXT];
+    bool decoded[SLOW_TEXT];
     int n;
+    uint32_t kept; /* the last character that is not between words */
+    bool unspaced, is_run;
+    int step; /* of its first character: every text has steps of its own */
 };
 
-/* Folds n bytes that stand at byte `at`. A letter's mark that does not belong to it is left out. */
-static inline void slow_fold(struct slow_text *t, const char *text, size_t n, uint64_t at) {
-    uint32_t kept = 0;
-    bool unspaced = false;
+static inline void slow_clear(struct slow_text *t, bool is_run, int step) {
     t->n = 0;
-    for (size_t i = 0; i < n && t->n + SF_FOLD_MAX < (1 << 14);) {
+    t->kept = 0;
+    t->unspaced = false;
+    t->is_run = is_run;
+    t->step = step;
+}
+/* Appends what cp folds to. A letter's mark that does not belong to it is left out. */
+static inline void slow_add(struct slow_text *t, uint32_t cp, uint64_t begin, uint64_t end,
+                            bool decoded) {
+    struct sf_fold_char c[SF_FOLD_MAX] = {{0}};
+    int m = sf_fold(cp, c), unseen = m == 0 && decoded;
+    if (unseen) c[0].kind = (enum sf_fold_kind)SLOW_UNSEEN;
+    for (int j = 0; j < m + unseen && t->n < SLOW_TEXT; j++) {
+        struct sf_fold_char f = c[j];
+        if (f.kind == SF_FOLD_MARK) {
+            if (!sf_fold_joins(t->kept, f.cp)) continue;
+            f.kind = t->unspaced ? SF_FOLD_UNSPACED : SF_FOLD_LETTER;
+        }
+        if (!unseen) {
+            t->kept = f.kind == SF_FOLD_GAP || f.kind == SF_FOLD_SYMBOL ? 0 : f.cp;
+            t->unspaced = f.kind == SF_FOLD_UNSPACED;
+        }
+        t->c[t->n] = f;
+        t->begin[t->n] = begin;
+        t->decoded[t->n] = decoded;
+        t->end[t->n++] = end;
+    }
+}
+/* Folds n bytes that stand at byte `at`. */
+static inline void slow_fold(struct slow_text *t, const char *text, size_t n, uint64_t at) {
+    slow_clear(t, false, 0);
+    for (size_t i = 0; i < n;) {
         uint32_t cp;
-        struct sf_fold_char c[SF_FOLD_MAX];
         int k = sf_utf8_decode((const unsigned char *)text + i, n - i, &cp);
         if (k == 0) k = 1, cp = 0xFFFD;
-        int m = sf_fold(cp, c);
-        for (int j = 0; j < m; j++) {
-            struct sf_fold_char f = c[j];
-            if (f.kind == SF_FOLD_MARK) {
-                if (!sf_fold_joins(kept, f.cp)) continue;
-                f.kind = unspaced ? SF_FOLD_UNSPACED : SF_FOLD_LETTER;
-            }
-            bool gap = f.kind == SF_FOLD_GAP || f.kind == SF_FOLD_SYMBOL;
-            kept = gap ? 0 : f.cp;
-            unspaced = f.kind == SF_FOLD_UNSPACED;
-            t->c[t->n] = f;
-            t->begin[t->n] = at + i;
-            t->end[t->n++] = at + i + (size_t)k;
-        }
+        slow_add(t, cp, at + i, at + i + (size_t)k, false);
         i += (size_t)k;
     }
 }
@@ -62,7 +80,7 @@ static inline void slow_fold(struct slow_text *t, const char *text, size_t n, ui
 struct slow_thread {
     int k; /* symbols of the phrase behind it */
     uint64_t begin, end;
-    bool in_word, spelled, tail, unspaced, symbol, digit, from_digit;
+    bool in_word, spelled, tail, unspaced, symbol, digit, from_digit, decoded;
     int letters, guesses, run, gap;
 };
 struct slow {
@@ -72,12 +90,14 @@ struct slow {
     int n;
     struct slow_find *find;
     int *n_find;
-    bool joins;
+    bool joins, is_run, decoded; /* decoded: the character in hand */
 };
 
 static inline void slow_found(struct slow *s, const struct slow_thread *t) {
     bool weak = t->guesses > 0 && (t->letters < 2 || t->letters < t->guesses);
     if (weak && !(s->p->as_written && !t->from_digit)) return;
+    /* Of a run: words of three letters or more, something of them encoded. */
+    if (s->is_run && (!t->decoded || (!t->unspaced && t->letters < 3))) return;
     for (int i = 0; i < *s->n_find; i++)
         if (s->find[i].phrase == s->index && s->find[i].begin == t->begin &&
             s->find[i].step == s->step)
@@ -110,13 +130,19 @@ static inline bool slow_advance(const struct slow *s, struct slow_thread *t, uin
         t->k++;
     }
     t->end = end;
+    t->decoded |= s->decoded;
     t->run++;
     t->in_word = true;
     t->unspaced = t->symbol = t->digit = false;
     return true;
 }
+/* What else cp may be, in plain text. */
+static inline const char *slow_guesses(const struct slow *s, uint32_t cp) {
+    return s->is_run ? "" : sf_fold_alternatives(cp);
+}
 /* One letter alone may begin a word that is spelled out. */
 static inline void slow_spell(struct slow *s, const struct slow_thread *t) {
+    if (s->is_run) return;
     bool single = t->unspaced || (t->run == 1 && !t->digit && !t->tail);
     if (!single || (t->unspaced && !s->joins)) return;
     struct slow_thread j = *t;
@@ -133,7 +159,11 @@ static inline void slow_boundary(struct slow *s, const struct slow_thread *t) {
     n.run = 0;
     n.k++;
     if (!t->spelled) {
-        if (gap && !t->symbol) slow_arrive(s, &n, false);
+        if (gap && !t->symbol) {
+            if (n.k == s->p->n) slow_found(s, &n);
+            n.decoded |= s->decoded;
+            slow_push(s, &n);
+        }
         if (!t->symbol) slow_spell(s, t);
         return;
     }
@@ -157,7 +187,7 @@ static inline void slow_letter(struct slow *s, const struct slow_thread *t,
         slow_arrive(s, &n, t->spelled);
     }
     if (slow_in_star(s, t)) return;
-    for (const char *g = sf_fold_alternatives(c->cp); *g; g++) {
+    for (const char *g = slow_guesses(s, c->cp); *g; g++) {
         n = *t;
         if (!slow_advance(s, &n, (unsigned char)*g, end)) continue;
         n.guesses++;
@@ -168,7 +198,7 @@ static inline void slow_letter(struct slow *s, const struct slow_thread *t,
 static inline void slow_symbol(struct slow *s, const struct slow_thread *t, uint32_t cp,
                                uint64_t end) {
     if (slow_in_star(s, t)) return;
-    for (const char *g = sf_fold_alternatives(cp); *g; g++) {
+    for (const char *g = slow_guesses(s, cp); *g; g++) {
         struct slow_thread n = *t, open;
         if (!slow_advance(s, &n, (unsigned char)*g, end)) continue;
         n.guesses++;
@@ -190,6 +220,7 @@ static inline void slow_underscore(struct slow *s, struct slow_thread t, uint64_
     } else if (t.spelled) {
         if (++t.gap <= 8) slow_push(s, &t);
     } else {
+        t.decoded |= s->decoded && !t.in_word;
         struct slow_thread n = t;
         if (t.in_word && !t.tail && !t.symbol) slow_spell(s, &t);
         if (!t.tail && slow_advance(s, &n, '_', end)) {
@@ -220,13 +251,21 @@ static inline void slow_read(const struct slow_phrase *p, int index, const struc
     s.find = find;
     s.n_find = n_find;
     s.n = 0;
+    s.is_run = x->is_run;
     for (int i = 0; i <= x->n; i++) {
         const struct sf_fold_char end = {0, SF_FOLD_GAP}, *c = i < x->n ? &x->c[i] : &end;
         uint64_t at = i < x->n ? x->begin[i] : 0, to = i < x->n ? x->end[i] : 0;
-        const struct slow_thread born = {.k = 0, .begin = at}, inside = {.k = 1, .begin = at};
+        bool behind = i > 0 && x->decoded[i - 1];
+        const struct slow_thread born = {.k = 0, .begin = at, .decoded = behind},
+                                 inside = {.k = 1, .begin = at, .decoded = behind};
         bool starts = !word && p->symbol[0] == SLOW_GAP, letterlike = c->kind <= SF_FOLD_UNDERSCORE;
         int n = s.n;
-        s.step = i;
+        if ((int)c->kind == SLOW_UNSEEN) { /* what is encoded and not seen: the word around it */
+            for (int j = 0; j < n; j++) s.t[j].decoded = true;
+            continue;
+        }
+        s.decoded = i < x->n && x->decoded[i];
+        s.step = x->step + i;
         s.joins = true;
         /* Where two kinds of script meet there is a boundary before the character. */
         memcpy(old, s.t, (size_t)n * sizeof *old);
@@ -270,7 +309,7 @@ static inline void slow_read(const struct slow_phrase *p, int index, const struc
                 if (t.in_word)
                     slow_boundary(&s, &t);
                 else if (!t.spelled || (++t.gap <= 8 && (s.joins || !t.unspaced)))
-                    slow_push(&s, &t);
+                    t.decoded |= s.decoded, slow_push(&s, &t);
             }
             if (starts && i < x->n) slow_symbol(&s, &inside, c->cp, to);
             word = false;

@@ -182,11 +182,83 @@ static void alphabets(void **state) {
         if (sf_fold(small[i], c) != 1 || c[0].cp != 'a' + i)
             fail_msg("small capital %c, U+%04X", 'a' + i, small[i]);
     /* Nothing that is not seen is read: default ignorable, assigned or not. */
-    static const uint32_t unseen[] = {0xAD,   0x34F,  0x61C,   0x115F,  0x17B4,  0x180B, 0x200B,
-                                      0x202E, 0x2060, 0x2065,  0x2069,  0x206F,  0x3164, 0xFE0F,
-                                      0xFEFF, 0xFFA0, 0xE0001, 0xE0041, 0xE01EF, 0x1D173};
+    static const uint32_t unseen[] = {0xAD,   0x34F,   0x61C,   0x17B4,  0x180B, 0x200B,
+                                      0x202E, 0x2060,  0x2065,  0x2069,  0x206F, 0xFE0F,
+                                      0xFEFF, 0xE0001, 0xE0041, 0xE01EF, 0x1D173};
     for (size_t k = 0; k < SF_COUNT(unseen); k++)
         if (sf_fold(unseen[k], c) != 0) fail_msg("U+%04X is seen", unseen[k]);
+    static const uint32_t blank[] = {0x09,   0x0D,   0x85,   0xA0,   0x115F, 0x1680,
+                                     0x2003, 0x2028, 0x2800, 0x3000, 0x3164, 0xFFA0};
+    for (size_t k = 0; k < SF_COUNT(blank); k++)
+        if (sf_fold(blank[k], c) != 1 || c[0].kind != SF_FOLD_GAP)
+            fail_msg("U+%04X is no space", blank[k]);
+}
+
+/* Runs of 24 characters and more are decoded too. */
+static void encoded(void **state) {
+    SF_UNUSED(state);
+    /* "you are such a sad man" whole; cut to 23 characters; "... sad" and its end */
+    expect("sad", "eW91IGFyZSBzdWNoIGEgc2FkIG1hbg==", "21-24");
+    expect("sad", "eW91IGFyZSBzdWNoIGEgc2Fk", "21-24");
+    expect("sad", "b64:eW91IGFyZSBzdWNoIGEgc2Fk, see?", "25-28");
+    expect("sad", "IHNhZCB5b3UgYXJlIHNvIHN=", "");         /* 23 */
+    expect("sad", "IHNhZCB5b3UgYXJlIHNvIHNh", "2-6");      /* 24: what was found waits for it */
+    expect("sad", "eW91IGFyZSBzdWNoIGEgc2FkbmVzcw==", ""); /* sadness */
+    expect("sad*\t0.25", "eW91IGFyZSBzdWNoIGEgc2FkbmVzcw==", "21-24:0.25");
+    expect("kill you", "SSB3aWxsIGtpbGwgICEgeW91ICEh", "10-24");
+    expect("sad", "SSDQsNC8INC-0YfQtdC90YwgU0FEICEh", "25-28"); /* URL-safe, Cyrillic, capitals */
+    expect("\xE7\x8C\xAB", "aGVsbG8gdGhlcmUgYmln54yrIG9rYXk=", "23-24"); /* a cat */
+    expect("sad", "79 736164", "");
+    expect("sad", "796f7520617265206120736164206d616e", "21-26");
+    expect("sad", "0x796F75206172652061207361642e", "23-28");
+    expect("sad", "y%6Fu%20are%20such%20a%20s%61d%20man", "25-30");
+    /* A word as it stands, which plain text has only if no escape is before it, and then once. */
+    expect("sad", "http://x.y/?q=very%20sad%20man", "21-24");
+    expect("sad man", "http://x.y/?q=very%20sad%20man", "21-30");
+    expect("very sad", "http://x.y/?q=very%20sad%20man", "14-24");
+    expect("sad", "http://x.y/?q=very,sad,man%20man", "19-22");
+    expect("sad", "http://x.y/?q=very,sad%20man", "19-22");
+    expect("sad man\n20sad", "http://x.y/?q=very%20sad%20man", "19-24 21-30");
+    expect("sad man", "very%20sad%20man", ""); /* 16 */
+    expect("kill you", "%6B%69%6C%6C%20%79%6F%75", "2-24");
+    /* What chance makes of random bytes: short phrases, spelled-out words, letters from symbols. */
+    expect("ab\nsad\nass", "IGFiIGFiIHMgYSBkIGEkJCA1YWQg", "");
+}
+
+/* Runs are read from their first character on; S need not wait for their 24th. */
+static void encoded_settled(void **state) {
+    SF_UNUSED(state);
+    struct sf_lexicon *x = lexicon("sad");
+    struct sf_lexicon_state s;
+    struct sf_charges c = {0};
+    struct sf_sink sink = {.charges = &c};
+    sf_lexicon_begin(&s);
+    sf_lexicon_read(x, &s, "A letter to home", 16, false, &sink);
+    assert_int_equal(sf_lexicon_settled(&s), 16);
+    sf_lexicon_read(x, &s, " IHNhZCB5b3Ugb", 14, false,
+                    &sink); /* " sad you ": found, if it is one */
+    assert_int_equal(c.n, 0);
+    assert_int_equal(sf_lexicon_settled(&s), 19);
+    struct sf_lexicon_state t = s;
+    sf_lexicon_read(x, &t, ".", 1, false, &sink); /* it is none */
+    assert_int_equal(c.n, 0);
+    assert_int_equal(sf_lexicon_settled(&t), 31);
+    sf_lexicon_read(x, &s, "29rYXkgb29r", 11, false, &sink);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(c.c[0].begin, 19);
+    sf_lexicon_free(x);
+    /* More finds than can wait for the 24th character are unsafe at it, and only then. */
+    x = lexicon("aaa*\naaaa*\naaaaa*\naaaaaa*\naaaaaaa*\naaaaaaaa*\naaaaaaaaa*\naaaaaaaaaa*\n"
+                "aaaaaaaaaaa*\naaaaaaaaaaaa*");
+    sf_lexicon_begin(&s);
+    c.n = 0;
+    sf_lexicon_read(x, &s, "YWFhYWFhYWFhYWFhYWFhYWF", 23, false, &sink);
+    assert_int_equal(c.n, 0);
+    sf_lexicon_read(x, &s, "h", 1, false, &sink);
+    bool unsafe = false;
+    for (int i = 0; i < c.n; i++) unsafe |= c.c[i].amount == SF_COST_UNSAFE;
+    assert_true(unsafe);
+    sf_lexicon_free(x);
 }
 
 /* A match that the prompt began, however far back, counts when the answer ends it. */
@@ -325,9 +397,17 @@ static void refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words),     cmocka_unit_test(spelled_out), cmocka_unit_test(once),
-        cmocka_unit_test(many_ways), cmocka_unit_test(disguised),   cmocka_unit_test(alphabets),
-        cmocka_unit_test(prompt),    cmocka_unit_test(crowded),     cmocka_unit_test(rewards),
+        cmocka_unit_test(words),
+        cmocka_unit_test(spelled_out),
+        cmocka_unit_test(once),
+        cmocka_unit_test(many_ways),
+        cmocka_unit_test(disguised),
+        cmocka_unit_test(alphabets),
+        cmocka_unit_test(prompt),
+        cmocka_unit_test(encoded),
+        cmocka_unit_test(encoded_settled),
+        cmocka_unit_test(crowded),
+        cmocka_unit_test(rewards),
         cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

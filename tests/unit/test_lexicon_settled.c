@@ -11,7 +11,7 @@
 
 #include "harness.h"
 
-#include "../fuzz/slow_lexicon.h"
+#include "../fuzz/slow_runs.h"
 #include "lexicon.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -25,8 +25,10 @@ struct node {
     struct sf_charges read, end; /* of its own character; if the text ended here */
     uint64_t settled;
 };
-static struct node path[DEPTH + 1];
-static char text[DEPTH * 4 + 1];
+enum { PREFIX = 64 }; /* characters that all texts may have in common */
+static struct node path[PREFIX + DEPTH + 1];
+static char text[PREFIX + DEPTH * 4 + 1];
+static int common; /* of them */
 static const struct sf_lexicon *lexicon;
 static const char *const *alphabet;
 static struct slow_phrase phrase[32];
@@ -45,11 +47,9 @@ static bool charged(const struct sf_charge *c, int depth) {
 }
 
 static void compare_slow(int depth) {
-    static struct slow_text folded;
     static struct slow_find find[SLOW_FINDS];
     int n = 0, have = path[depth].end.n;
-    slow_fold(&folded, text, strlen(text), 0);
-    for (int i = 0; i < n_phrase; i++) slow_read(&phrase[i], i, &folded, find, &n);
+    slow_find_all(phrase, n_phrase, text, strlen(text), find, &n);
     for (int d = 1; d <= depth; d++) have += path[d].read.n;
     bool all = have == n;
     for (int i = 0; i < n; i++) {
@@ -89,26 +89,31 @@ static void look(int depth) {
         if (!charged(&path[at].end.c[i], depth))
             fail_msg("'%s': ending at S = %d costs what begins at %d", text, (int)v->settled,
                      (int)path[at].end.c[i].begin);
-    if (depth <= SLOW_DEPTH) compare_slow(depth);
+    if (depth - common <= SLOW_DEPTH) compare_slow(depth);
+}
+
+static void go(int depth, const char *letter) { /* text gets longer by the letter */
+    struct node *v = &path[depth];
+    struct sf_sink sink = {.charges = &v->read};
+    strcat(text, letter);
+    v->state = path[depth - 1].state;
+    v->read.n = 0;
+    sf_lexicon_read(lexicon, &v->state, letter, strlen(letter), false, &sink);
+    look(depth);
 }
 
 static void descend(int depth) {
     size_t n = strlen(text);
     for (int i = 0; alphabet[i]; i++) {
-        struct node *v = &path[depth];
-        struct sf_sink sink = {.charges = &v->read};
-        strcpy(text + n, alphabet[i]);
-        v->state = path[depth - 1].state;
-        v->read.n = 0;
-        sf_lexicon_read(lexicon, &v->state, alphabet[i], strlen(alphabet[i]), false, &sink);
-        look(depth);
-        if (depth < DEPTH) descend(depth + 1);
+        go(depth, alphabet[i]);
+        if (depth < common + DEPTH) descend(depth + 1);
         text[n] = 0;
     }
 }
 
 /* plain: the phrases have no symbols for letters, so that slow_lexicon.h knows them. */
-static void every_text(const char *phrases, bool plain, const char *const *letters) {
+static void every_text_behind(const char *prefix, const char *phrases, bool plain,
+                              const char *const *letters) {
     struct sf_lexicon *x;
     assert_ok(sf_lexicon_parse(&x, phrases, strlen(phrases), "test", false, err));
     lexicon = x;
@@ -133,11 +138,16 @@ static void every_text(const char *phrases, bool plain, const char *const *lette
     path[0].settled = 0;
     text[0] = 0;
     visited = waited = found = 0;
-    descend(1);
-    if (waited * 20 < visited || found * 100 < visited)
+    for (common = 0; prefix[common]; common++) go(common + 1, (const char[]){prefix[common], 0});
+    descend(common + 1);
+    if (waited * 20 < visited || found < (*prefix ? 500 : visited / 100))
         fail_msg("'%s': of %zu texts only %zu wait, %zu charges: nothing is tested", phrases,
                  visited, waited, found);
     sf_lexicon_free(x);
+}
+
+static void every_text(const char *phrases, bool plain, const char *const *letters) {
+    every_text_behind("", phrases, plain, letters);
 }
 
 #define LETTERS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -188,11 +198,39 @@ static void marks(void **state) {
                        "\xE0\xA4\xB7", "\xE3\x81\xAF", "\xE3\x82\x99", "a"));
 }
 
+/* Texts that reach the 24th character of a run, and go on behind it. */
+static void base64(void **state) {
+    SF_UNUSED(state);
+    /* " sad a bad assa" and what the letters make of it: "d", "dd", "d a", "sad" ... */
+    every_text_behind("IHNhZCBhIGJhZCBhc3Nh", "sad\nassad\nass*\nbad* assad\nkba", true,
+                      LETTERS("Z", "C", "I", "k", " ", "B"));
+    /* The same behind 24 characters and in the middle of a word of the plain text. */
+    every_text_behind("xx/sad-assaaIHNhZCBhIGJhZCBhc3Nh", "sad\nass* h*\nass* a\nh\nig*", true,
+                      LETTERS("I", "G", "h", "a", "-", " "));
+}
+
+static void hex(void **state) {
+    SF_UNUSED(state);
+    every_text_behind("20736164206120626164", "sad\nass\nbad*\nbad a*\n6 6", true,
+                      LETTERS("6", "1", "7", "3", " ", "2"));
+    every_text_behind("2073616420612062616473616", "sadsa\nbadsad\nbadsa*\n6", true,
+                      LETTERS("6", "1", "4", "2", "0", "-"));
+}
+
+static void percent(void **state) {
+    SF_UNUSED(state);
+    every_text_behind("a%20sad.%61ss%20%73ad", "sad\nsad a\nass*\nssad\nass sada", true,
+                      LETTERS("%", "6", "1", "a", ".", " "));
+    every_text_behind("the%20cat%20is%20as%20%73ad", "sad\nas sad1\nsad* d*\nsad* 6", true,
+                      LETTERS("%", "6", "1", "4", "\xE2\x80\x8B", "d"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overlapping), cmocka_unit_test(prefixes), cmocka_unit_test(spelled),
         cmocka_unit_test(underscores), cmocka_unit_test(guesses),  cmocka_unit_test(unspaced),
-        cmocka_unit_test(symbols),     cmocka_unit_test(marks),
+        cmocka_unit_test(symbols),     cmocka_unit_test(marks),    cmocka_unit_test(base64),
+        cmocka_unit_test(hex),         cmocka_unit_test(percent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
