@@ -110,7 +110,7 @@ void sf_deliver_all(struct sf_guard *g) {
 static size_t fallback_ids(const struct sf_guard *g, int f) {
     /* Of an answer's first token a leading space would be taken for the tokenizer's own. */
     bool misread = f == 0 && g->run->drop_space && g->fallback[f].text[0] == ' ';
-    return misread ? 0 : g->fallback[f].n_id;
+    return misread ? 0 : SF_MUTANT(39, g->fallback[f].n_id, sf_min(g->fallback[f].n_id, 64));
 }
 
 /* Reads fallback text f from the last delivered byte on. What it costs must already be the price of

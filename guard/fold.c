@@ -5,6 +5,8 @@
 
 #include <utf8proc.h>
 
+#include "mutant.h"
+
 struct look_alike {
     uint32_t cp;
     const char *latin;
@@ -194,7 +196,7 @@ static uint32_t framed_letter(uint32_t cp) {
 static int add(struct sf_fold_char *out, int n, uint32_t cp) {
     const uint32_t framed = framed_letter(cp);
     if (framed) cp = framed;
-    const char *latin = look_alike(cp);
+    const char *latin = SF_MUTANT(34, look_alike(cp), NULL);
     for (; latin && *latin && n < SF_FOLD_MAX; latin++)
         out[n++] = (struct sf_fold_char){(unsigned char)*latin, SF_FOLD_LETTER};
     if (latin) return n;

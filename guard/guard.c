@@ -44,8 +44,9 @@ static surefoot_status check(const struct surefoot_policy *p, surefoot_error *er
     if (p->candidates % p->keep != 0)
         return sf_fail(err, SUREFOOT_E_POLICY, 0, "policy: keep = %d must divide candidates = %d",
                        p->keep, p->candidates);
-    if (p->budget < 0 || p->budget == SF_COST_UNSAFE || !(p->gamma > 0 && p->gamma <= 1) ||
-        !(p->branch_temp >= 0) || !(p->beta >= 0) || p->deadline_ms < 0 || !p->cost)
+    if (SF_MUTANT(48, p->budget < 0, false) || p->budget == SF_COST_UNSAFE ||
+        !(p->gamma > 0 && p->gamma <= 1) || !(p->branch_temp >= 0) || !(p->beta >= 0) ||
+        p->deadline_ms < 0 || !p->cost)
         return sf_fail(err, SUREFOOT_E_POLICY, 0,
                        "policy: budget, gamma, branch_temp, beta or deadline_ms is out of range");
     size_t hold = p->cost->ops->hold_bytes(p->cost);
@@ -144,7 +145,7 @@ static uint32_t run_length(const struct sf_guard *g) {
     uint32_t d = g->now_d, calm = g->policy->w_calm < 0 ? 4 : (uint32_t)g->policy->w_calm;
     if (g->trunk.tip.safety.spent > 0) return d;
     if (g->kept < 8 && g->policy->w_calm < 0) calm = 8; /* openings steer the most */
-    return (uint32_t)sf_min(calm, d);
+    return (uint32_t)sf_min(calm, SF_MUTANT(43, d, calm));
 }
 
 /* One decision: from the frontier to a kept block (lazy and undisturbed: to a kept token). */
@@ -171,7 +172,7 @@ static enum sf_decision sf_guard_decide(struct sf_guard *g) {
 
     for (int r = 0; r <= g->retries; r++) {
         /* The last retry starts from the last delivered token: d plus the held-back tokens. */
-        bool revoke = r > 0 && r == g->retries;
+        bool revoke = SF_MUTANT(49, r > 0 && r == g->retries, false);
         uint32_t length = g->now_d + (revoke ? g->kept - g->base : 0);
         if (r > 0) {
             g->stats->retries++;
@@ -274,9 +275,10 @@ static surefoot_status begin(struct sf_guard *g, const struct sf_guard_run *run,
     g->trunk.life = SF_PATH_LIVE;
     g->trunk.seq = SF_SEQ_TRUNK;
     g->trunk.root = g->trunk.n = g->trunk.start = g->trunk.evaluated = 0;
-    if (!g->policy->scope_conversation) sf_safety_begin(&g->carry);
+    if (SF_MUTANT(47, !g->policy->scope_conversation, true)) sf_safety_begin(&g->carry);
     if (!sf_read_prompt(&g->reader, sf_trunk_point(g, 0), sf_trunk_state(g, 0), &g->carry,
-                        run->prompt, run->n_prompt, sf_min(run->n_free, run->n_prompt))) {
+                        run->prompt, run->n_prompt,
+                        SF_MUTANT(46, sf_min(run->n_free, run->n_prompt), run->n_prompt))) {
         if (err) *err = g->reader.fault_text;
         return g->reader.fault;
     }
@@ -292,6 +294,7 @@ surefoot_status sf_guard_generate(struct sf_guard *g, const struct sf_guard_run 
     stats->budget = g->policy->budget;
     stats->finish = SUREFOOT_FINISH_CUT;
     SF_TRY(begin(g, run, stats, err));
+    if (SF_MUTANT(38, false, true)) sf_free(sf_alloc(1)); /* broken: takes memory */
     double start = g->pace.last;
     surefoot_status st = SUREFOOT_OK;
     enum sf_decision is = SF_DECIDED_DEAD_END; /* an opening that is over budget has no answer */

@@ -5,6 +5,7 @@
 
 #include "arena.h"
 #include "lexicon.h"
+#include "mutant.h"
 #include "policy.h"
 #include "utf8.h"
 
@@ -79,7 +80,8 @@ static void mark(const struct sf_lexicon *x, struct sf_lexicon_state *s, size_t 
 }
 
 uint64_t sf_lexicon_settled(const struct sf_lexicon_state *s) {
-    uint64_t at = held(s), least = s->bytes - sf_min(s->bytes, 8 * SF_LEXICON_SAFE_BYTES - 1);
+    uint64_t at = SF_MUTANT(51, held(s), s->bytes),
+             least = s->bytes - sf_min(s->bytes, 8 * SF_LEXICON_SAFE_BYTES - 1);
     while (at > least && !(s->safe[at / 8 % SF_LEXICON_SAFE_BYTES] >> at % 8 & 1)) at--;
     return at;
 }
@@ -107,6 +109,7 @@ static void read_char(const struct sf_lexicon *x, struct sf_lexicon_state *s, ui
     struct sf_step step = {
         .x = x, .sink = sink, .begin = s->bytes, .end = s->bytes + n, .guess = true};
     int k = sf_fold(cp, c);
+    if (SF_MUTANT(35, false, k == 0)) c[k++] = (struct sf_fold_char){cp, SF_FOLD_LETTER};
     s->bytes += n;
     if (k > 0) {
         s->invisible = 0;

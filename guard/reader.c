@@ -35,7 +35,10 @@ static enum sf_read account(struct sf_reader *r, struct sf_point *p, uint64_t se
     if (r->free_bytes == UINT64_MAX) return SF_READ_SAFE; /* reading the prompt */
     if (SF_MUTANT(2, c->overflow, false))
         return lied(r, "made more charges in one piece than can be counted");
+    /* broken: text that may begin a stop string is not charged */
+    if (SF_MUTANT(41, false, sf_stop_pending(&r->stops, &p->stop) > 0)) return SF_READ_SAFE;
     for (int i = 0; i < c->n; i++) {
+        if (SF_MUTANT(40, false, c->c[i].end - c->c[i].begin > 2)) continue;
         if (c->c[i].begin >= c->c[i].end || c->c[i].end > p->text)
             return lied(r, "charged text that does not exist");
         if (SF_MUTANT(3, c->c[i].end, c->c[i].begin + 1) <= r->free_bytes)
@@ -136,7 +139,7 @@ enum sf_read sf_read_token(struct sf_reader *r, struct sf_point *p, struct sf_st
     if (raw > SF_GUARD_MAX_PIECE) return SF_READ_UNSAFE;
     struct sf_piece piece = {.bytes = r->out, .token = id};
     piece.n = sf_reader_show(r, p, id);
-    piece.boundary = p->marker && piece.n > 0;
+    piece.boundary = SF_MUTANT(45, p->marker && piece.n > 0, false);
     if (piece.n > 0) p->marker = false;
     if (sf_stop_feed(&r->stops, &p->stop, r->out, piece.n, &end, &len)) {
         *cut = p->text + end - len;

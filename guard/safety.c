@@ -48,6 +48,7 @@ void sf_safety_step(struct sf_safety *s, uint64_t gamma) {
 }
 
 bool sf_safe(int64_t spent, int64_t budget) {
+    if (SF_MUTANT(44, false, budget == 0)) return true; /* broken: 0 is none */
     return spent != SF_COST_UNSAFE && SF_MUTANT(11, spent <= budget, spent < budget);
 }
 

@@ -110,11 +110,11 @@ static double time_left(const struct sf_guard *g) {
 }
 
 static bool timed(const struct sf_guard *g) {
-    return g->pace.limit > 0 && g->pace.started;
+    return SF_MUTANT(36, g->pace.limit > 0, true) && g->pace.started;
 }
 
 bool sf_out_of_time(const struct sf_guard *g, int rows) {
-    return timed(g) && time_left(g) < step_seconds(g, rows);
+    return SF_MUTANT(50, timed(g), false) && time_left(g) < step_seconds(g, rows);
 }
 
 /* Evaluates the due tokens of n paths as one batch. False: halted, or the whole batch failed. */
@@ -128,7 +128,7 @@ static bool evaluate(struct sf_guard *g, struct sf_path **p, int n) {
         rows[m++] = (struct sf_gen_row){p[i]->seq, id};
     }
     if (m == 0) return true;
-    if (gen->aborted(gen->self)) {
+    if (SF_MUTANT(37, gen->aborted(gen->self), false)) {
         g->halt = SF_HALT_ABORTED;
         return false;
     }
@@ -357,7 +357,8 @@ bool sf_expand(struct sf_guard *g, int first, bool revoke) {
             c->root = c->n = from->n;
             c->evaluated = from->evaluated;
             c->tip = from->tip;
-            if (SF_MUTANT(18, true, i == 0)) sf_state_copy(&g->reader, &c->state, &from->state);
+            if (SF_MUTANT(18, true, i == 0) && SF_MUTANT(42, true, g->n > 1))
+                sf_state_copy(&g->reader, &c->state, &from->state);
         } else {
             sf_path_copy(&g->reader, c, from);
         }

@@ -177,6 +177,7 @@ const char *law_lost_beams(uint64_t n) {
 
 /* Ctrl-C at every poll; a client lost at every delivery; a step that fails at every k. */
 const char *law_stops_anywhere(uint64_t n) {
+    int tries[4] = {0};
     for (uint64_t seed = 0; seed < n; seed++)
         for (int how = 0; how < 4; how++)
             for (int k = -1, most = 0; k < most; k++) {
@@ -196,6 +197,7 @@ const char *law_stops_anywhere(uint64_t n) {
                     most = (int)(how == 0   ? run.toy.polls
                                  : how == 1 ? (uint64_t)run.n_mark
                                             : run.toy.steps);
+                    tries[how] += most;
                     continue;
                 }
                 MUST(run.stats.finish ==
@@ -207,6 +209,9 @@ const char *law_stops_anywhere(uint64_t n) {
                 for (int i = 0; i < other.n_mark; i++) mark |= other.mark[i] == run.n_text;
                 MUST(mark);
             }
+    for (int how = 0; how < 4; how++) /* a guard that never asks cannot be stopped */
+        if (n >= 20 && tries[how] < (int)n)
+            return law_violation("stops_anywhere: too few places to stop it (%d)", how);
     return NULL;
 }
 
@@ -231,6 +236,7 @@ const char *law_deadlines(uint64_t n) {
 /* Ctrl-C as soon as b bytes are delivered, for every b: the text ends at the next rest, if not at
  * its own end, and is the beginning of what it would have been. */
 const char *law_interrupt_at_every_byte(uint64_t n) {
+    int stopped = 0;
     for (uint64_t seed = 0; seed < n; seed++)
         for (int b = -1, most = 0; b <= most; b++) {
             letters(&run, abx, N_ABX, seed);
@@ -248,12 +254,13 @@ const char *law_interrupt_at_every_byte(uint64_t n) {
                 continue;
             }
             bool ended = run.stats.finish == other.stats.finish && run.n_text == other.n_text;
+            stopped += run.stats.finish == SUREFOOT_FINISH_ABORTED;
             MUST(run.stats.finish == SUREFOOT_FINISH_ABORTED || ended);
             MUST(run.n_text >= (size_t)b || ended);
             MUST(run.n_text <= other.n_text && memcmp(run.text, other.text, run.n_text) == 0);
             if (b == 0) MUST(run.n_id <= 1 || ended); /* what needs no step is not asked */
         }
-    return NULL;
+    return n < 20 || stopped > (int)n ? NULL : "interrupt_at_every_byte: it never stopped a text";
 }
 
 /* No time at all: every decision finds its deadline over. */

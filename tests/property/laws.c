@@ -307,6 +307,8 @@ static const char *check_text(struct toy_run *r) {
         return law_violation("more tokens than asked for");
     }
     if (f == SUREFOOT_FINISH_NONE) return law_violation("no finish");
+    if (f == SUREFOOT_FINISH_DEADLINE && r->policy.deadline_ms == 0)
+        return law_violation("stopped by a deadline that was not set");
     if (f == SUREFOOT_FINISH_ABORTED && r->toy.abort_at < 0 && r->lose_client < 0 &&
         r->toy.fail_with != SUREFOOT_E_ABORTED)
         return law_violation("stopped though nobody asked");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "mutant.h"
 #include "philox.h"
 #include "stop.h"
 #include "utf8.h"
@@ -326,7 +327,7 @@ static void settle(const struct toy_cost *c, struct phrase_state *s) {
             memcpy(part, c->phrase[k], m);
             if (ends_with(s, part, s->n) && s->n - m < to) to = s->n - m;
         }
-    if (to > s->settled) s->settled = to;
+    if (to > s->settled) s->settled = SF_MUTANT(52, to, s->n);
 }
 
 static size_t state_bytes(const struct sf_cost *m) {
