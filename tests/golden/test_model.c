@@ -141,7 +141,7 @@ static double worst(const float *got, const double *want, size_t n) {
     double d = 0;
     for (size_t i = 0; i < n; i++) {
         double off = fabs((double)got[i] - want[i]);
-        if (isnan(off)) return INFINITY;
+        if (isnan(off)) return (double)INFINITY;
         if (off > d) d = off;
     }
     return d;
