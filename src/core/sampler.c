@@ -161,7 +161,8 @@ static void select_top(struct entry *list, size_t n, size_t k) {
 
 void sf_top(const float *logits, uint32_t n_vocab, int32_t *ids, int n) {
     struct entry heap[20];
-    size_t k = 0, want = (size_t)n < SF_COUNT(heap) ? (size_t)n : SF_COUNT(heap);
+    size_t k = 0, want = n < (int)SF_COUNT(heap) ? (size_t)n : SF_COUNT(heap);
+    if (n <= 0) return;
     for (uint32_t i = 0; i < n_vocab; i++) {
         struct entry e = {logits[i], (int32_t)i};
         if (k == want && !before(e, heap[k - 1])) continue;

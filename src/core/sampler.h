@@ -31,7 +31,7 @@ surefoot_status sf_sample(const struct sf_sampler *s, const struct sf_kernels *k
  * NAN when the logits are not finite. scratch as for sf_sample. */
 float sf_logprob(const struct sf_kernels *k, void *scratch, const float *logits, uint32_t n_vocab,
                  int32_t token);
-/* The n largest (logit descending, id ascending) of logits into ids; n <= 20. */
+/* The n largest (logit descending, id ascending) of logits into ids; 0 <= n <= 20. */
 void sf_top(const float *logits, uint32_t n_vocab, int32_t *ids, int n);
 
 #endif

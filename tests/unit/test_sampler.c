@@ -125,6 +125,9 @@ static void order_and_ties(void **state) {
     o.temperature = 0;
     assert_int_equal(draw(&o, NULL, 0, &d), 3); /* the lower id of equal logits */
     int32_t top[4];
+    top[0] = -7;
+    sf_top(logits, V, top, 0); /* none asked for: nothing is read before the list or written */
+    assert_int_equal(top[0], -7);
     sf_top(logits, V, top, 4);
     assert_int_equal(top[0], 3);
     assert_int_equal(top[1], 7);
