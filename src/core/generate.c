@@ -37,7 +37,7 @@ static surefoot_status encode_chat(const surefoot_model *m, const surefoot_promp
 surefoot_status sf_prompt_encode(const surefoot_model *m, const surefoot_prompt *p, int32_t *ids,
                                  size_t cap, size_t *n_out, size_t *n_free, surefoot_error *err) {
     surefoot_status s;
-    *n_out = 0;
+    *n_out = *n_free = 0;
     if (p->ids) {
         *n_out = p->n_ids;
         if (p->n_ids <= cap) memcpy(ids, p->ids, p->n_ids * sizeof *ids);
