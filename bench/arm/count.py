@@ -93,7 +93,7 @@ def main():
                     "%.3f" % (mine / other) if other else ""), flush=True)
     if a.csv:
         with open(a.csv + ".part", "w", newline="") as f:
-            w = csv.writer(f)
+            w = csv.writer(f, lineterminator="\n")
             w.writerow(["model", "cpu", "test", "insns_per_token", peer_label + "_insns_per_token"])
             for m, t, x, y in rows:
                 w.writerow([m, a.cpu, t, "%.0f" % x, "%.0f" % y if y else ""])
