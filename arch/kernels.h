@@ -89,6 +89,10 @@ struct sf_kernels {
 
     /* g = (g / (1 + exp(-g))) * u */
     void (*silu_mul)(float *g, const float *u, size_t n);
+    /* g = ((0.5 g) * (1 + tanh(0.79788456f * (g + 0.044715f * ((g g) g))))) * u, SLEEF cinz tanh */
+    void (*gelu_mul)(float *g, const float *u, size_t n);
+    /* x = cap * tanh(x / cap), cap > 0 */
+    void (*softcap)(float *x, float cap, size_t n);
     /* y += x */
     void (*add)(float *y, const float *x, size_t n);
     /* y = y * a (attention: acc * (1/l) is a division: y / a) */

@@ -80,6 +80,34 @@ static void sf_silu_mul_f32_neon(float *g, const float *u, size_t n) {
                       n - i);
 }
 
+SF_INLINE float32x4_t sf_gelu(float32x4_t g, float32x4_t u) {
+    float32x4_t t = vmulq_f32(vdupq_n_f32(0.044715f), vmulq_f32(vmulq_f32(g, g), g));
+    t = Sleef_cinz_tanhf4_u10advsimdnofma(vmulq_f32(vdupq_n_f32(0.79788456f), vaddq_f32(g, t)));
+    t = vmulq_f32(vmulq_f32(vdupq_n_f32(0.5f), g), vaddq_f32(vdupq_n_f32(1.0f), t));
+    return vmulq_f32(t, u);
+}
+
+static void sf_gelu_mul_f32_neon(float *g, const float *u, size_t n) {
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) vst1q_f32(g + i, sf_gelu(vld1q_f32(g + i), vld1q_f32(u + i)));
+    if (i < n)
+        sf_store_some(g + i, sf_gelu(sf_load_some(g + i, n - i), sf_load_some(u + i, n - i)),
+                      n - i);
+}
+
+static void sf_softcap_f32_neon(float *x, float cap, size_t n) {
+    const float32x4_t c = vdupq_n_f32(cap);
+    for (size_t i = 0; i < n; i += 4) {
+        const size_t left = n - i;
+        const float32x4_t v = left < 4 ? sf_load_some(x + i, left) : vld1q_f32(x + i);
+        const float32x4_t y = vmulq_f32(c, Sleef_cinz_tanhf4_u10advsimdnofma(vdivq_f32(v, c)));
+        if (left < 4)
+            sf_store_some(x + i, y, left);
+        else
+            vst1q_f32(x + i, y);
+    }
+}
+
 static void sf_add_f32_neon(float *y, const float *x, size_t n) {
     size_t i = 0;
     for (; i + 4 <= n; i += 4) vst1q_f32(y + i, vaddq_f32(vld1q_f32(y + i), vld1q_f32(x + i)));
@@ -108,6 +136,8 @@ void sf_fill_vector_neon(struct sf_kernels *k) {
     k->rope_norm = sf_rope_norm_f32_neon;
     k->rope_neox = sf_rope_neox_f32_neon;
     k->silu_mul = sf_silu_mul_f32_neon;
+    k->gelu_mul = sf_gelu_mul_f32_neon;
+    k->softcap = sf_softcap_f32_neon;
     k->add = sf_add_f32_neon;
     k->div = sf_div_f32_neon;
     k->exp_sub = sf_exp_sub_f32_neon;

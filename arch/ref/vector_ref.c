@@ -43,6 +43,17 @@ static void sf_silu_mul_f32_ref(float *g, const float *u, size_t n) {
     for (size_t i = 0; i < n; i++) g[i] = (g[i] / (1.0f + Sleef_cinz_expf1_u10purec(-g[i]))) * u[i];
 }
 
+static void sf_gelu_mul_f32_ref(float *g, const float *u, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float x = g[i], t = 0.79788456f * (x + 0.044715f * (x * x * x));
+        g[i] = (0.5f * x * (1.0f + Sleef_cinz_tanhf1_u10purec(t))) * u[i];
+    }
+}
+
+static void sf_softcap_f32_ref(float *x, float cap, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = cap * Sleef_cinz_tanhf1_u10purec(x[i] / cap);
+}
+
 static void sf_add_f32_ref(float *y, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] += x[i];
 }
@@ -60,6 +71,8 @@ void sf_fill_vector_ref(struct sf_kernels *k) {
     k->rope_norm = sf_rope_norm_f32_ref;
     k->rope_neox = sf_rope_neox_f32_ref;
     k->silu_mul = sf_silu_mul_f32_ref;
+    k->gelu_mul = sf_gelu_mul_f32_ref;
+    k->softcap = sf_softcap_f32_ref;
     k->add = sf_add_f32_ref;
     k->div = sf_div_f32_ref;
     k->exp_sub = sf_exp_sub_f32_ref;

@@ -82,6 +82,26 @@ static void sf_silu_mul_f32_avx2(float *g, const float *u, size_t n) {
     }
 }
 
+static void sf_gelu_mul_f32_avx2(float *g, const float *u, size_t n) {
+    const __m256 one = _mm256_set1_ps(1.0f), half = _mm256_set1_ps(0.5f);
+    const __m256 root = _mm256_set1_ps(0.79788456f), cube = _mm256_set1_ps(0.044715f);
+    for (size_t i = 0; i < n; i += 8) {
+        const __m256 v = sf_load_some(g + i, n - i);
+        __m256 t = _mm256_mul_ps(cube, _mm256_mul_ps(_mm256_mul_ps(v, v), v));
+        t = Sleef_cinz_tanhf8_u10avx(_mm256_mul_ps(root, _mm256_add_ps(v, t)));
+        t = _mm256_mul_ps(_mm256_mul_ps(half, v), _mm256_add_ps(one, t));
+        sf_store_some(g + i, _mm256_mul_ps(t, sf_load_some(u + i, n - i)), n - i);
+    }
+}
+
+static void sf_softcap_f32_avx2(float *x, float cap, size_t n) {
+    const __m256 c = _mm256_set1_ps(cap);
+    for (size_t i = 0; i < n; i += 8) {
+        const __m256 v = _mm256_div_ps(sf_load_some(x + i, n - i), c);
+        sf_store_some(x + i, _mm256_mul_ps(c, Sleef_cinz_tanhf8_u10avx(v)), n - i);
+    }
+}
+
 static void sf_add_f32_avx2(float *y, const float *x, size_t n) {
     for (size_t i = 0; i < n; i += 8)
         sf_store_some(y + i, _mm256_add_ps(sf_load_some(y + i, n - i), sf_load_some(x + i, n - i)),
@@ -107,6 +127,8 @@ void sf_fill_vector_avx2(struct sf_kernels *k) {
     k->rope_norm = sf_rope_norm_f32_avx2;
     k->rope_neox = sf_rope_neox_f32_avx2;
     k->silu_mul = sf_silu_mul_f32_avx2;
+    k->gelu_mul = sf_gelu_mul_f32_avx2;
+    k->softcap = sf_softcap_f32_avx2;
     k->add = sf_add_f32_avx2;
     k->div = sf_div_f32_avx2;
     k->exp_sub = sf_exp_sub_f32_avx2;

@@ -292,6 +292,12 @@ static void silu_by_reciprocal(float *g, const float *u, size_t n) {
         g[i] = (g[i] * (1.0f / (1.0f + e))) * u[i];
     }
 }
+static void gelu_exact(float *g, const float *u, size_t n) {
+    for (size_t i = 0; i < n; i++) g[i] = 0.5f * g[i] * (1.0f + erff(g[i] * 0.70710678f)) * u[i];
+}
+static void softcap_libm(float *x, float cap, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = cap * tanhf(x[i] / cap);
+}
 static void add_one_more(float *y, const float *x, size_t n) {
     ref.add(y, x, n);
     y[n] = 0;
@@ -341,6 +347,8 @@ static void exp_flushes(float *y, const float *x, float m, size_t n) {
     M("kv_put_v", "f16", put_truncates, k.kv_put_v[SF_KV_F16] = put_truncates)                     \
     M("kv_put_k", "f32", put_next_column, k.kv_put_k[SF_KV_F32] = put_next_column)                 \
     M("silu_mul", "f32", silu_by_reciprocal, k.silu_mul = silu_by_reciprocal)                      \
+    M("gelu_mul", "f32", gelu_exact, k.gelu_mul = gelu_exact)                                      \
+    M("softcap", "f32", softcap_libm, k.softcap = softcap_libm)                                    \
     M("add", "f32", add_one_more, k.add = add_one_more)                                            \
     M("div", "f32", div_by_reciprocal, k.div = div_by_reciprocal)                                  \
     M("exp_sub", "f32", exp_flushes, k.exp_sub = exp_flushes)

@@ -62,6 +62,14 @@ static void call_silu(const struct sf_kernels *k, void *p) {
     struct args *a = p;
     k->silu_mul(a->y, a->x, a->n);
 }
+static void call_gelu(const struct sf_kernels *k, void *p) {
+    struct args *a = p;
+    k->gelu_mul(a->y, a->x, a->n);
+}
+static void call_softcap(const struct sf_kernels *k, void *p) {
+    struct args *a = p;
+    k->softcap(a->y, a->scale, a->n);
+}
 static void call_add(const struct sf_kernels *k, void *p) {
     struct args *a = p;
     k->add(a->y, a->x, a->n);
@@ -75,9 +83,19 @@ static void call_exp(const struct sf_kernels *k, void *p) {
     k->exp_sub(a->y, a->x, a->scale, a->n);
 }
 
-enum { E_RMSNORM, E_RMSNORM_INPLACE, E_SILU, E_ADD, E_DIV, E_EXP, E_EXP_INPLACE };
-static const ck_fn elementwise[] = {call_rmsnorm, call_rmsnorm, call_silu, call_add,
-                                    call_div,     call_exp,     call_exp};
+enum {
+    E_RMSNORM,
+    E_RMSNORM_INPLACE,
+    E_SILU,
+    E_GELU,
+    E_SOFTCAP,
+    E_ADD,
+    E_DIV,
+    E_EXP,
+    E_EXP_INPLACE
+};
+static const ck_fn elementwise[] = {call_rmsnorm, call_rmsnorm, call_silu, call_gelu, call_softcap,
+                                    call_add,     call_div,     call_exp,  call_exp};
 
 static void element_case(struct ck *c, int op, size_t n, int pattern) {
     ck_begin(c);
@@ -115,6 +133,24 @@ static void check_elementwise(struct ck *c, int op) {
         a.x = input(c, A_IN, 100, CK_F_NONFINITE);
         a.w = input(c, A_IN2, 100, CK_F_NONFINITE);
         if (ck_call(c, elementwise[op], c->got, &a)) ck_intact(c);
+    }
+}
+
+/* softcap, and by it tanh, over values that step through all of it that is not +-1. */
+static void check_softcap(struct ck *c, int op) {
+    check_elementwise(c, op);
+    size_t steps = c->quick ? 1u << 14 : 1u << 19;
+    for (size_t base = 0; base < steps; base += 1024) {
+        ck_begin(c);
+        float *ref = ck_area(c, A_REF, 1024 * sizeof *ref, sizeof *ref, 0);
+        float *got = ck_area(c, A_GOT, 1024 * sizeof *got, sizeof *got, 0);
+        for (size_t i = 0; i < 1024; i++)
+            ref[i] = got[i] = -12.0f + 24.0f * (float)(base + i) / (float)steps;
+        struct args a = {.n = 1024, .scale = 1, .y = ref}, b = a;
+        b.y = got;
+        call_softcap(c->ref, &a);
+        if (!ck_call(c, call_softcap, c->got, &b)) return;
+        if (!ck_same(c, ref, got, 1024, "tanh over its range")) return;
     }
 }
 
@@ -449,15 +485,15 @@ static void bench(const struct sf_kernels *k, int arg, int unused, double *ns, d
     *bytes = (double)n * 8;
     int op = arg / 16;
     a.kind = arg % 16;
-    static const ck_fn calls[] = {call_rmsnorm, call_silu,  call_add,   call_div,
-                                  call_exp,     call_quant, call_rope,  call_score,
-                                  call_softmax, call_mix,   call_put_k, call_put_v};
+    static const ck_fn calls[] = {call_rmsnorm, call_silu,  call_add,   call_div,     call_exp,
+                                  call_quant,   call_rope,  call_score, call_softmax, call_mix,
+                                  call_put_k,   call_put_v, call_gelu,  call_softcap};
     float top = 0, len = 0;
     a.top = &top;
     a.len = &len;
-    if (op >= 6 && op != 8) a.n = head;
+    if (op >= 6 && op != 8 && op < 12) a.n = head;
     if (op == 6) a.m = head / 2, a.heads = n / head, *bytes = (double)n * 8;
-    if (op == 7 || op >= 9) {
+    if (op == 7 || (op >= 9 && op < 12)) {
         a.page = page(&c, A_IN3, a.kind, head * SF_KV_PAGE, CK_F_SMALL);
         a.m = op == 7 ? head : op == 9 ? SF_KV_PAGE : 3;
         a.ld = op == 7 ? SF_KV_PAGE : head;
@@ -497,6 +533,8 @@ int ck_slots_vector(struct ck_slot *slots) {
         {"kv_put_v", "f16", AT(kv_put_v[SF_KV_F16]), check_put, 2 + SF_KV_F16, 176 + SF_KV_F16},
         {"kv_put_v", "f32", AT(kv_put_v[SF_KV_F32]), check_put, 2 + SF_KV_F32, 176 + SF_KV_F32},
         {"silu_mul", "f32", AT(silu_mul), check_elementwise, E_SILU, 16},
+        {"gelu_mul", "f32", AT(gelu_mul), check_elementwise, E_GELU, 192},
+        {"softcap", "f32", AT(softcap), check_softcap, E_SOFTCAP, 208},
         {"add", "f32", AT(add), check_elementwise, E_ADD, 32},
         {"div", "f32", AT(div), check_elementwise, E_DIV, 48},
         {"exp_sub", "f32", AT(exp_sub), check_exp, E_EXP, 64},

@@ -320,6 +320,17 @@ static void vectors(void **state) {
                 near(z[j], want, fabs(want) * U * 8 + 1e-44, "silu_mul", k.isa);
             }
             memcpy(z, x, sizeof z);
+            k.gelu_mul(z, w, n);
+            for (size_t j = 0; j < n; j++) {
+                const double g = (double)x[j], c = sqrt(2 / acos(-1.0));
+                const double want = g / 2 * (1 + tanh(c * (g + 0.044715 * g * g * g))) * w[j];
+                near(z[j], want, fabs(g * w[j]) * U * 16 + 1e-44, "gelu_mul", k.isa);
+            }
+            memcpy(z, x, sizeof z);
+            k.softcap(z, 2.5f, n);
+            for (size_t j = 0; j < n; j++)
+                near(z[j], 2.5 * tanh((double)x[j] / 2.5), U * 10, "softcap", k.isa);
+            memcpy(z, x, sizeof z);
             k.add(z, w, n);
             for (size_t j = 0; j < n; j++)
                 assert_true(z[j] == (float)((double)x[j] + (double)w[j]));
