@@ -411,6 +411,11 @@ static void splits(void **state) {
         {"deepseek-coder", "a+b. 12\n", "a|+|b|.| |1|2|\n"},
         {"gpt-4o", "HelloWORLDx's 1234", "Hello|WORLDx's| |123|4"},
         {"tekken", "HelloWorld 12", "Hello|World| |1|2"},
+        {"bloom", "ab (c, d! 12", "ab| (|c|,| d|!| 12"},
+        {"viking", "ab, 12", "ab|,| |1|2"},
+        {"bailingmoe", "a 12.\n\n\n b", "a| |1|2|.\n\n\n| b"},
+        {"bailingmoe", "a \n\n b", "a| \n\n| b"},
+        {"seed-coder", "a.\n\nb 12", "a|.|\n\n|b| |1|2"},
         {"gpt-2",
          "a\xE1\xA0\x8E"
          "b",
