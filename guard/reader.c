@@ -46,6 +46,7 @@ static enum sf_read account(struct sf_reader *r, struct sf_point *p, uint64_t se
         if (c->c[i].begin < seen) return lied(r, "charged text that it had called settled");
         int64_t before = p->safety.spent;
         sf_safety_charge(&p->safety, SF_MUTANT(1, c->c[i].amount, i > 0 ? 0 : c->c[i].amount));
+        if (__builtin_add_overflow(p->net, c->c[i].amount, &p->net)) p->net = SF_COST_UNSAFE;
         if (!sf_safe(p->safety.spent, r->policy->budget)) {
             *why = (struct sf_why){true, c->c[i].begin, c->c[i].end};
             return SF_READ_UNSAFE;

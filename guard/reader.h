@@ -23,6 +23,8 @@ struct sf_point {
     uint64_t settled;        /* S                                                              */
     uint64_t open;           /* min(S, start of a partial stop string): no more may be shown   */
     struct sf_safety safety; /* spent_t and gamma^t                                            */
+    int64_t net;             /* sum of the charges as they came, signed, undiscounted: for the
+                              * comparison with the paper alone; it decides nothing           */
     int64_t late;            /* after a revoke: spent on what starts before the delivered byte */
     int64_t spent_end;       /* spent if the text ended here; SF_COST_UNSAFE inside a character */
     double loglik;           /* sum of the known log-probabilities, and how many               */

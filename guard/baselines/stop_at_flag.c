@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * stop_at_flag.c - streams the base model's sample and stops at the first token after which the
+ * budget is exceeded. That token is not shown; what the charge is about mostly has been.
+ */
+#include "drafts.h"
+
+surefoot_status sf_method_stop(const struct sf_method_job *job, surefoot_stats *stats,
+                               surefoot_error *err) {
+    struct sf_drafts *d = job->drafts;
+    struct sf_draft *p = d->draft;
+    SF_TRY(sf_drafts_begin(d, job, stats, err));
+    surefoot_status st = sf_draft_branch(d, 0, -1, err);
+    bool flagged = false;
+    while (st == SUREFOOT_OK && p->life == SF_PATH_LIVE && !d->lost) {
+        st = sf_draft_extend(d, p, 0, 0, 0, err);
+        if (st != SUREFOOT_OK) break;
+        flagged = !sf_draft_safe(d, p);
+        if (flagged || p->life != SF_PATH_LIVE) break;
+        sf_drafts_deliver(d, p, p->n);
+        st = sf_drafts_step(d, err);
+    }
+    if (flagged) {
+        stats->finish = SUREFOOT_FINISH_CUT;
+        stats->cuts++;
+        stats->spent = p->spent;
+    } else if (st == SUREFOOT_OK) {
+        sf_drafts_deliver_all(d, p);
+    }
+    return sf_drafts_end(d, st, err);
+}
