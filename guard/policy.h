@@ -6,6 +6,7 @@
 
 #include "budget.h"
 #include "cost.h"
+#include "sha256.h"
 
 #define SF_POLICY_MAX_FALLBACK 256 /* bytes */
 
@@ -24,6 +25,8 @@ struct surefoot_policy { /* immutable once a guard is open on it */
     char *cost_text, *reward_text; /* for people: "sum(words, names)" */
     struct sf_cost *cost;
     struct sf_reward *reward;
+    /* SHA-256 of the keys of [cost], [cost.*] and [reward] and of the bytes of the files they name. */
+    char digest[SF_SHA256_TEXT];
 };
 
 /* One parsed section, as handed to openers: key/value pairs with their lines. */
@@ -49,6 +52,8 @@ struct sf_policy_env { /* where an opener finds the rest */
     struct sf_policy_section *section;
     size_t n_section;
     int depth; /* of sum/max nesting so far */
+    struct sf_sha256 *digest; /* of all files read so far; sf_policy_read adds to it. Whoever reads a
+                               * file in another way adds its bytes (sf_sha256_add_sized) itself  */
 };
 /* Value of a key, marked used; NULL if absent. *line (may be NULL): where it stands, else s->line. */
 const char *sf_policy_value(struct sf_policy_section *s, const char *key, int *line);

@@ -224,12 +224,16 @@ surefoot_status sf_policy_read(char **out, size_t *n, const struct sf_policy_env
     *out = NULL;
     *n = 0;
     for (size_t i = 0; i < env->n_file; i++)
-        if (env->file[i].name && !strcmp(env->file[i].name, value))
-            return from_memory(out, n, &env->file[i], max, value, line, err);
+        if (env->file[i].name && !strcmp(env->file[i].name, value)) {
+            SF_TRY(from_memory(out, n, &env->file[i], max, value, line, err));
+            if (env->digest) sf_sha256_add_sized(env->digest, *out, *n);
+            return SUREFOOT_OK;
+        }
     char *path;
     SF_TRY(sf_policy_path(&path, env, value, line, err));
     surefoot_status status = sf_read_file(out, n, path, max, err);
     sf_free(path);
+    if (status == SUREFOOT_OK && env->digest) sf_sha256_add_sized(env->digest, *out, *n);
     if (status == SUREFOOT_E_IO || status == SUREFOOT_E_FILE) { /* say where the policy names it */
         surefoot_error why = err ? *err : (surefoot_error){0};
         status = sf_policy_fail(err, line, "file = %.60s: %s", value, why.text);
@@ -285,6 +289,24 @@ static surefoot_status read_guard(struct surefoot_policy *p, struct sf_policy_se
     return SUREFOOT_OK;
 }
 
+static void digest_section(struct sf_sha256 *s, const struct sf_policy_section *from) {
+    sf_sha256_add_sized(s, from->name, strlen(from->name));
+    for (size_t i = 0; i < from->n_key; i++) {
+        sf_sha256_add_sized(s, from->key[i].key, strlen(from->key[i].key));
+        sf_sha256_add_sized(s, from->key[i].value, strlen(from->key[i].value));
+    }
+}
+
+/* What the charges and the reward depend on: not the search, the budget or the fallback. */
+static void digest_all(struct surefoot_policy *p, const struct sf_policy_env *env,
+                       const struct sf_policy_section *reward) {
+    for (size_t i = 0; i < env->n_section; i++)
+        if (!strncmp(env->section[i].name, "cost", 4))
+            digest_section(env->digest, &env->section[i]);
+    digest_section(env->digest, reward);
+    sf_sha256_end(env->digest, p->digest);
+}
+
 static surefoot_status build(struct surefoot_policy *p, struct sf_policy_env *env,
                              surefoot_error *err) {
     struct sf_policy_section *guard = find_section(env->section, env->n_section, "guard"),
@@ -309,9 +331,11 @@ static surefoot_status build(struct surefoot_policy *p, struct sf_policy_env *en
         none.n_key = 1;
         SF_TRY(sf_reward_open(&p->reward, &none, env, err));
         p->reward_text = describe(&none);
+        digest_all(p, env, &none);
     } else {
         SF_TRY(sf_reward_open(&p->reward, reward, env, err));
         p->reward_text = describe(reward);
+        digest_all(p, env, reward);
     }
     p->cost_text = describe(cost);
     if (!p->cost_text || !p->reward_text)
@@ -353,6 +377,9 @@ static surefoot_status parse(struct surefoot_policy **out, const char *text, siz
     if (!p) s = sf_fail(err, SUREFOOT_E_MEMORY, 0, "no memory for the policy");
     if (s == SUREFOOT_OK) s = read_ini(&r);
     if (s == SUREFOOT_OK) {
+        struct sf_sha256 digest;
+        sf_sha256_begin(&digest);
+        env.digest = &digest;
         env.section = r.section;
         env.n_section = r.n_section;
         s = build(p, &env, err);

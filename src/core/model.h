@@ -10,6 +10,7 @@
 #include "family.h"
 #include "file.h"
 #include "kernels.h"
+#include "sha256.h"
 #include "tokenizer.h"
 
 struct sf_tensor {       /* W (rows, cols): y = W x */
@@ -54,6 +55,12 @@ struct surefoot_model {
 
 /* Accessors for tool commands and the guard's audit. */
 const struct sf_tokenizer *sf_model_tokenizer(const surefoot_model *m);
+
+/* Names the weights and their quantisation (not names, templates or vocabulary): SHA-256 over every
+ * tensor's name, type, shape and bytes, of tensors above 256 KiB four pieces of 16 KiB. Not a proof of
+ * authorship: it keeps a critic from being used with another model by mistake. E_FILE, E_MEMORY. */
+surefoot_status sf_model_fingerprint(const surefoot_model *m, char text[SF_SHA256_TEXT],
+                                     surefoot_error *err);
 
 struct sf_model_need { /* bytes */
     size_t weights;    /* packed matrices, norms; or the mapped file where it is used as it is */

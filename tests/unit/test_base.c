@@ -7,6 +7,7 @@
 
 #include "arena.h"
 #include "philox.h"
+#include "sha256.h"
 #include "threads.h"
 #include "utf8.h"
 
@@ -17,6 +18,34 @@ static void sizes(void **state) {
     assert_false(sf_size_mul(&n, SIZE_MAX / 2, 3));
     assert_false(sf_size_add(&n, SIZE_MAX, 1));
     assert_int_equal(sf_round_up(65, 64), 128);
+}
+
+/* FIPS 180-4's own examples, and one of every length around a block against itself in two parts. */
+static void sha256(void **state) {
+    SF_UNUSED(state);
+    static const char *const want[][2] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"}};
+    struct sf_sha256 s;
+    char text[2][SF_SHA256_TEXT], bytes[200];
+    for (size_t i = 0; i < SF_COUNT(want); i++) {
+        sf_sha256_begin(&s);
+        sf_sha256_add(&s, want[i][0], strlen(want[i][0]));
+        sf_sha256_end(&s, text[0]);
+        assert_string_equal(text[0], want[i][1]);
+    }
+    for (size_t n = 0; n < sizeof bytes; n++) bytes[n] = (char)(n * 7);
+    for (size_t n = 1; n < sizeof bytes; n++) {
+        for (int k = 0; k < 2; k++) {
+            sf_sha256_begin(&s);
+            sf_sha256_add(&s, bytes, k ? n / 3 : n);
+            if (k) sf_sha256_add(&s, bytes + n / 3, n - n / 3);
+            sf_sha256_end(&s, text[k]);
+        }
+        assert_string_equal(text[0], text[1]);
+    }
 }
 
 static void arena(void **state) {
@@ -162,10 +191,9 @@ static void taking(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes),  cmocka_unit_test(arena),
-        cmocka_unit_test(repair), cmocka_unit_test(utf8_round_trip),
-        cmocka_unit_test(philox), cmocka_unit_test(statuses),
-        cmocka_unit_test(team),   cmocka_unit_test(taking),
+        cmocka_unit_test(sizes),           cmocka_unit_test(arena),  cmocka_unit_test(repair),
+        cmocka_unit_test(utf8_round_trip), cmocka_unit_test(philox), cmocka_unit_test(statuses),
+        cmocka_unit_test(sha256),          cmocka_unit_test(team),   cmocka_unit_test(taking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
