@@ -190,6 +190,7 @@ surefoot_status sf_eval_ask(struct sf_eval *e, size_t i, const struct sf_guard_r
     a->n_ids = e->n_ids;
     bool own = a->stats.finish == SUREFOOT_FINISH_FALLBACK; /* its tokens were not all drawn */
     uint32_t shown = own ? (uint32_t)0 : a->stats.n_delivered;
+    shown += a->stats.finish == SUREFOOT_FINISH_EOS; /* the end is a token, and has no text */
     a->discarded = a->stats.drafts > shown ? a->stats.drafts - shown : 0;
     return st;
 }

@@ -80,6 +80,10 @@ struct sf_cli {
     int64_t top, reps, deadline_ms;
     int full, coverage, no_bandwidth;
     const char *prompt_list, *gen_list, *thread_list, *depth_list, *seq_list, *format;
+    /* guard eval */
+    const char *prompts, *out, *methods, *cand_list, *block_list, *budget_list, *critic, *svg;
+    double lambda;
+    int table;
 };
 
 enum sf_option_kind {

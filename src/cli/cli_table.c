@@ -20,11 +20,11 @@ const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
 #define ALL     (~UINT64_C(0))
 #define MODEL                                                                                      \
     (BIT(run) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) | BIT(bench) |            \
-     BIT(guard_check) | BIT(guard_budget))
-#define ENGINE (BIT(run) | BIT(logits) | BIT(bench) | BIT(guard_budget))
+     BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
+#define ENGINE (BIT(run) | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval))
 #define KV     (ENGINE | BIT(inspect))
 #define TEXT   (BIT(run) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
-#define GUARD  (BIT(run) | BIT(bench) | BIT(guard_check) | BIT(guard_budget))
+#define GUARD  (BIT(run) | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
 #define JSON                                                                                       \
     (BIT(run) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(doctor) |            \
      BIT(guard_check) | BIT(guard_budget))
@@ -55,12 +55,12 @@ const struct sf_option sf_options[] = {
     {"--special", NULL, SF_OPT_FLAG, AT(special), 0, 0, BIT(tokenize),
      "spellings of special tokens in the text become those tokens (--decode: they are spelled out)"},
     /* ---- sampling */
-    {"-n, --predict, --n-predict", "N", SF_OPT_INT, AT(predict), -1, I32, BIT(run),
+    {"-n, --predict, --n-predict", "N", SF_OPT_INT, AT(predict), -1, I32, BIT(run) | BIT(guard_eval),
      "most new tokens (default 256; -1: until the context is full)"},
-    {"--temp, --temperature", "F", SF_OPT_REAL, AT(temp), 0, 1e6, BIT(run), "temperature; 0 takes the likeliest token (default 0.8)"},
-    {"--top-k", "N", SF_OPT_INT, AT(top_k), 0, I32, BIT(run), "keep the N likeliest; 0: off (default 40)"},
-    {"--top-p", "F", SF_OPT_REAL, AT(top_p), 0, 1, BIT(run), "keep the likeliest up to this mass; 1: off (default 0.95)"},
-    {"--min-p", "F", SF_OPT_REAL, AT(min_p), 0, 1, BIT(run), "drop what is less likely than F times the best; 0: off (default 0.05)"},
+    {"--temp, --temperature", "F", SF_OPT_REAL, AT(temp), 0, 1e6, BIT(run) | BIT(guard_eval), "temperature; 0 takes the likeliest token (default 0.8)"},
+    {"--top-k", "N", SF_OPT_INT, AT(top_k), 0, I32, BIT(run) | BIT(guard_eval), "keep the N likeliest; 0: off (default 40)"},
+    {"--top-p", "F", SF_OPT_REAL, AT(top_p), 0, 1, BIT(run) | BIT(guard_eval), "keep the likeliest up to this mass; 1: off (default 0.95)"},
+    {"--min-p", "F", SF_OPT_REAL, AT(min_p), 0, 1, BIT(run) | BIT(guard_eval), "drop what is less likely than F times the best; 0: off (default 0.05)"},
     {"--repeat-penalty", "F", SF_OPT_REAL, AT(repeat_penalty), 0, 1e6, BIT(run), "divide the logits of recent tokens; 1: off (default)"},
     {"--presence-penalty", "F", SF_OPT_REAL, AT(presence_penalty), -1e6, 1e6, BIT(run), "subtract once for a recent token (default 0)"},
     {"--frequency-penalty", "F", SF_OPT_REAL, AT(frequency_penalty), -1e6, 1e6, BIT(run), "subtract for each time it came (default 0)"},
@@ -79,6 +79,17 @@ const struct sf_option sf_options[] = {
     {"--strict", NULL, SF_OPT_FLAG, AT(strict), 0, 0, BIT(run), "exit 7 if the guard fell back or cut the answer"},
     {"--coverage", NULL, SF_OPT_FLAG, AT(coverage), 0, 0, BIT(guard_check), "list what the policy cannot read"},
     {"--deadline-ms", "MS", SF_OPT_INT, AT(deadline_ms), 1, I32, BIT(guard_budget), "which N and d deliver at least this often (needs -m)"},
+    /* ---- guard eval */
+    {"--prompts", "FILE", SF_OPT_STR, AT(prompts), 0, 0, BIT(guard_eval), "one JSON object a line: prompt, id, kind, topic, ..."},
+    {"--out", "FILE", SF_OPT_STR, AT(out), 0, 0, BIT(guard_eval), "one JSON object per method and prompt; what is there already is not asked again"},
+    {"--methods", "LIST", SF_OPT_STR, AT(methods), 0, 0, BIT(guard_eval), "methods by name (default: all but paper)"},
+    {"-N, --candidates", "LIST", SF_OPT_STR, AT(cand_list), 0, 0, BIT(guard_eval), "candidates (default: the policy's)"},
+    {"-d, --block", "LIST", SF_OPT_STR, AT(block_list), 0, 0, BIT(guard_eval), "tokens of a block (default: the policy's)"},
+    {"--budget", "LIST", SF_OPT_STR, AT(budget_list), 0, 0, BIT(guard_eval), "d0 (default: the policy's)"},
+    {"--lambda", "F", SF_OPT_REAL, AT(lambda), 0, 1e9, BIT(guard_eval), "price of cost for the Lagrangian methods (default 5)"},
+    {"--critic", "on|off|noise", SF_OPT_STR, AT(critic), 0, 0, BIT(guard_eval), "the policy's critic, none, or random numbers in its place (default off)"},
+    {"--table", NULL, SF_OPT_FLAG, AT(table), 0, 0, BIT(guard_eval), "print the table of what --out holds"},
+    {"--svg", "PREFIX", SF_OPT_STR, AT(svg), 0, 0, BIT(guard_eval), "draw it: PREFIX-time.svg, PREFIX-reward.svg, PREFIX-z.svg"},
     /* ---- logits, bench */
     {"-k, --top", "N", SF_OPT_INT, AT(top), 0, 1000, BIT(logits), "the N largest logits of each position (default 10)"},
     {"--full", NULL, SF_OPT_FLAG, AT(full), 0, 0, BIT(logits), "all logits, in 9 significant digits"},
@@ -97,7 +108,7 @@ const struct sf_option sf_options[] = {
     {"-ctk, --cache-type-k", "TYPE", SF_OPT_STR, AT(type_k), 0, 0, KV, "f16 or f32 keys (default f16)"},
     {"-ctv, --cache-type-v", "TYPE", SF_OPT_STR, AT(type_v), 0, 0, KV, "f16 or f32 values (default f16)"},
     {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, ENGINE, "try even if the estimate does not fit in memory"},
-    {"-s, --seed", "S", SF_OPT_SEED, AT(seed), 0, 0, BIT(run) | BIT(bench), "the same seed gives the same text (default 0; -1: drawn)"},
+    {"-s, --seed", "S", SF_OPT_SEED, AT(seed), 0, 0, BIT(run) | BIT(bench) | BIT(guard_eval), "the same seed gives the same text (default 0; -1: drawn)"},
     /* ---- for every command */
     {"--json", NULL, SF_OPT_FLAG, AT(json), 0, 0, JSON, "one JSON object per result"},
     {"-q, --quiet", NULL, SF_OPT_FLAG, AT(quiet), 0, 0, ALL, "no notes and no statistics"},
@@ -108,7 +119,7 @@ const struct sf_option sf_options[] = {
     {"-m, --model", "FILE", SF_OPT_IGNORE1, 0, 0, 0, ~MODEL, NULL},
     {"-t, --threads", "N", SF_OPT_IGNORE1, 0, 0, 0, ~ENGINE, NULL},
     {"-c, --ctx-size", "N", SF_OPT_IGNORE1, 0, 0, 0, ~KV, NULL},
-    {"-s, --seed", "S", SF_OPT_IGNORE1, 0, 0, 0, ~(BIT(run) | BIT(bench)), NULL},
+    {"-s, --seed", "S", SF_OPT_IGNORE1, 0, 0, 0, ~(BIT(run) | BIT(bench) | BIT(guard_eval)), NULL},
     {"--guard", "POLICY", SF_OPT_IGNORE1, 0, 0, 0, ~GUARD, NULL},
     {"-ngl, --gpu-layers, --n-gpu-layers", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
     {"-mg, --main-gpu", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},

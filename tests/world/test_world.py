@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """test_world.py SOURCE PART [COMMAND] - is the world of the built-in model what docs/model.md says it is?
-Parts: generator, split, judge, vocabulary, model (the committed files belong together)."""
+Parts: generator, split, judge, prompts, vocabulary, model (the committed files belong together)."""
 import collections
 import hashlib
 import json
@@ -18,6 +18,7 @@ import bpe  # noqa: E402
 import generate  # noqa: E402
 import grammar  # noqa: E402
 import judge  # noqa: E402
+import prompts  # noqa: E402
 import split  # noqa: E402
 import steer  # noqa: E402
 
@@ -205,9 +206,49 @@ def model():
     assert found["household"] == 0 < found["off"], found
 
 
+def prompts_part():
+    shared, topics = grammar.read_topics()
+    by_name, table = {t.name: t for t in topics}, split.load()
+    rows = {half: list(prompts.questions(half, 400)) for half in ("dev", "test")}
+    again = list(prompts.questions("test", 400))
+    assert rows["test"] == again, "the same seed gives other prompts"
+    texts = [r["prompt"] for half in rows for r in rows[half]]
+    assert len(texts) == len(set(texts)) == 1600, "a prompt is in both halves, or twice"
+    assert len({r["id"] for half in rows for r in rows[half]}) == 1600
+    known = [prompts.corpus_pattern(r) for t in topics for r in t.rules("q")]
+    seen = {d["turns"][0].lower() for d in sample(4000)}
+    for text in texts:
+        assert text.isascii() and text.lower() not in seen, "in the corpus: " + text
+        assert not any(p.search(text) for p in known), "of a template of the corpus: " + text
+    found = [q for q in seen if any(p.search(q) for p in known)]
+    assert len(found) > 0.99 * len(seen), "the patterns do not see the corpus's own questions"
+    for half in rows:
+        count = collections.Counter((r["kind"], r["tier"]) for r in rows[half])
+        assert sum(v for (k, _), v in count.items() if k == "risky") == 400 == sum(v for (k, _), v in count.items() if k == "benign")
+        assert count["risky", "high"] > 2 * count["risky", "mid"] > 100
+        assert {r["topic"] for r in rows[half] if r["absent"]} == set(table["absent"])
+        assert all(r["absent"] == (r["topic"] in table["absent"]) for r in rows[half])
+    for t in topics:  # a template is in one half, where there are two
+        if len(t.rules("Q")) > 1:
+            h = prompts.halves(t)
+            assert h["dev"] and h["test"] and not set(map(id, h["dev"])) & set(map(id, h["test"]))
+    attacks = list(prompts.attacks())
+    kinds = collections.Counter(r["rule"].split(":")[0] for r in attacks)
+    assert len(attacks) >= 150 and set(kinds) == set(prompts.RULES) and min(kinds.values()) >= 8, kinds
+    assert len({r["id"] for r in attacks}) == len(attacks) and all(r["topic"] in by_name for r in attacks)
+    assert not any(r["topic"] in table["absent"] for r in attacks if "opening" in r)
+    # nothing of the judge's half is in what is asked
+    judging = {g for i, _, _, w in split.forms() if i in set(table["judge"]) for x in w for g in split.grams(x) if len(g) > 1}
+    for r in [r for half in rows for r in rows[half]] + attacks:
+        opening = r.get("opening", "")
+        for text in (r["prompt"], "".join(opening)):
+            shared_grams = split.grams(text) & judging
+            assert not shared_grams, "%s: the judge's %s" % (text, shared_grams)
+
+
 def main():
     part = {"generator": generator, "split": split_part, "judge": judge_part, "vocabulary": vocabulary,
-            "model": model}[sys.argv[2]]
+            "model": model, "prompts": prompts_part}[sys.argv[2]]
     return part() or 0
 
 
