@@ -51,12 +51,14 @@ struct sf_cli_list { /* an option that may be repeated */
     size_t n;
 };
 
+#define SF_CLI_OPERANDS 3
 /* Every option of every command; the table in cli_table.c says which command knows which. */
 struct sf_cli {
     enum sf_command_id id;
     const struct sf_command *command;
     const char *isa;     /* SUREFOOT_ISA, checked; NULL: the best this CPU has */
-    const char *operand; /* the one word that is no option, where a command takes it */
+    const char *operand[SF_CLI_OPERANDS]; /* words that are no options, where a command takes them */
+    size_t n_operand;
     bool stdout_tty, stderr_tty, colour;
     /* common */
     const char *model, *guard;
@@ -78,6 +80,7 @@ struct sf_cli {
     int64_t batch;
     /* logits, bench, guard */
     int64_t top, reps, deadline_ms;
+    int64_t level; /* of compression */
     int full, coverage, no_bandwidth;
     const char *prompt_list, *gen_list, *thread_list, *depth_list, *seq_list, *format;
     /* guard eval */

@@ -308,6 +308,19 @@ bool sf_cli_model_name(const char *word) {
     return n > 5 && (!strcmp(word + n - 5, ".gguf") || !strcmp(word + n - 4, ".sfz"));
 }
 
+/* Words without an option's name that a command takes. */
+static size_t operands(enum sf_command_id id) {
+    switch (id) {
+    case SF_CMD_inspect:
+        return 1;
+    case SF_CMD_pack:
+    case SF_CMD_unpack:
+        return 2;
+    default:
+        return 0;
+    }
+}
+
 int sf_cli_parse(struct sf_cli *c, int argc, char **argv) {
     char ignored[256] = "";
     bool options = true;
@@ -319,8 +332,8 @@ int sf_cli_parse(struct sf_cli *c, int argc, char **argv) {
             options = false;
         } else if (options && arg[0] == '-' && arg[1]) {
             bad = option(c, argc, argv, &i, ignored, sizeof ignored);
-        } else if (c->id == SF_CMD_inspect && !c->operand) {
-            c->operand = arg;
+        } else if (c->n_operand < operands(c->id)) {
+            c->operand[c->n_operand++] = arg;
         } else {
             bad = stray_word(c, arg);
         }

@@ -25,6 +25,7 @@ const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
 #define KV     (ENGINE | BIT(inspect))
 #define TEXT   (BIT(run) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
 #define GUARD  (BIT(run) | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
+#define FILES  (BIT(pack) | BIT(unpack)) /* IN OUT: a file is made */
 #define JSON                                                                                       \
     (BIT(run) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(doctor) |            \
      BIT(guard_check) | BIT(guard_budget))
@@ -100,13 +101,15 @@ const struct sf_option sf_options[] = {
     {"-npl, --n-parallel", "LIST", SF_OPT_STR, AT(seq_list), 0, 0, BIT(bench), "sequences generated together (default 1)"},
     {"-r, --repetitions", "N", SF_OPT_INT, AT(reps), 1, 1000, BIT(bench), "repetitions (default 5)"},
     {"-o, --output", "FORMAT", SF_OPT_STR, AT(format), 0, 0, BIT(bench), "md, csv, json or jsonl (default md)"},
+    {"--level", "N", SF_OPT_INT, AT(level), 1, 19, BIT(pack), "how hard zstd tries (default 3; more gains little)"},
     {"--no-bandwidth", NULL, SF_OPT_FLAG, AT(no_bandwidth), 0, 0, BIT(bench), "leave out the measurement of the memory's read speed"},
     /* ---- the engine */
-    {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, I32, ENGINE & ~BIT(bench), "threads (default: the physical performance cores)"},
+    {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, I32, (ENGINE & ~BIT(bench)) | FILES, "threads (default: the physical performance cores)"},
     {"-c, --ctx-size", "N", SF_OPT_INT, AT(ctx), 0, 4294967295.0, KV, "context in tokens (default: the model's, at most 4096)"},
     {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, BIT(run) | BIT(logits) | BIT(bench), "rows in one pass"},
     {"-ctk, --cache-type-k", "TYPE", SF_OPT_STR, AT(type_k), 0, 0, KV, "f16 or f32 keys (default f16)"},
     {"-ctv, --cache-type-v", "TYPE", SF_OPT_STR, AT(type_v), 0, 0, KV, "f16 or f32 values (default f16)"},
+    {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, FILES, "write over a file that is there"},
     {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, ENGINE, "try even if the estimate does not fit in memory"},
     {"-s, --seed", "S", SF_OPT_SEED, AT(seed), 0, 0, BIT(run) | BIT(bench) | BIT(guard_eval), "the same seed gives the same text (default 0; -1: drawn)"},
     /* ---- for every command */
@@ -117,7 +120,7 @@ const struct sf_option sf_options[] = {
     {"--version", NULL, SF_OPT_FLAG, AT(version), 0, 0, ALL, "version, compiler, kernel levels, guard budget"},
     /* ---- common options where they mean nothing, habits from other runtimes: no effect */
     {"-m, --model", "FILE", SF_OPT_IGNORE1, 0, 0, 0, ~MODEL, NULL},
-    {"-t, --threads", "N", SF_OPT_IGNORE1, 0, 0, 0, ~ENGINE, NULL},
+    {"-t, --threads", "N", SF_OPT_IGNORE1, 0, 0, 0, ~(ENGINE | FILES), NULL},
     {"-c, --ctx-size", "N", SF_OPT_IGNORE1, 0, 0, 0, ~KV, NULL},
     {"-s, --seed", "S", SF_OPT_IGNORE1, 0, 0, 0, ~(BIT(run) | BIT(bench) | BIT(guard_eval)), NULL},
     {"--guard", "POLICY", SF_OPT_IGNORE1, 0, 0, 0, ~GUARD, NULL},

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "model.h"
+#include "packed.h"
 #include "types.h"
 
 struct facts {
@@ -94,7 +95,8 @@ static int read_memory(struct facts *f) {
     f->n_ctx = o.n_ctx ? o.n_ctx : trained < 4096 ? trained : 4096;
     if (!f->g.n_tensor)
         sf_fail(&f->why, SUREFOOT_E_FILE, 0, "the file holds no tensors (a vocabulary at most)");
-    else if (sf_model_measure(&f->need, &f->g, f->cli->isa, &o, &f->why) != SUREFOOT_OK)
+    else if (sf_model_measure(&f->need, &f->g, f->map.copy, f->cli->isa, &o, &f->why) !=
+             SUREFOOT_OK)
         f->need.session = 0;
     if (f->why.code == SUREFOOT_E_USAGE) return sf_cli_status(f->why.code, &f->why); /* -c */
     return 0;
@@ -363,12 +365,12 @@ static void put_json(const struct facts *f) {
 int sf_cmd_inspect(struct sf_cli *c) {
     static struct facts f;
     surefoot_error err = {0};
-    if (c->operand && !c->model) c->model = c->operand;
+    if (c->n_operand && !c->model) c->model = c->operand[0];
     if (!c->model) return sf_cli_fail(2, "inspect needs a file: -m FILE");
     f.cli = c;
     int unnamed = sf_cli_path("-m", c->model);
     if (unnamed) return unnamed;
-    surefoot_status s = sf_map_open(&f.map, c->model, &err);
+    surefoot_status s = sf_map_tables(&f.map, c->model, &err);
     if (s == SUREFOOT_OK) s = sf_gguf_parse(&f.g, f.map.data, f.map.size, &err);
     int code = 0;
     if (s != SUREFOOT_OK) {

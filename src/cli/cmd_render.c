@@ -13,7 +13,7 @@
 
 #include "chat.h"
 #include "cli.h"
-#include "file.h"
+#include "packed.h"
 
 enum { DEEPEST = 100, MEMORY = 256 << 20 };
 
@@ -134,7 +134,7 @@ static int read_model(struct work *w) {
     struct sf_gguf g = {0};
     struct sf_tokenizer *t = NULL;
     surefoot_error err = {0};
-    surefoot_status s = sf_map_open(&map, w->cli->model, &err);
+    surefoot_status s = sf_map_tables(&map, w->cli->model, &err);
     if (s != SUREFOOT_OK) return sf_cli_status(s, &err);
     s = sf_gguf_parse(&g, map.data, map.size, &err);
     if (s == SUREFOOT_OK) s = sf_tokenizer_open(&t, &g, &err);

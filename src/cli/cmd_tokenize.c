@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "cli.h"
-#include "file.h"
+#include "packed.h"
 #include "tokenizer.h"
 #include "utf8.h"
 
@@ -195,7 +195,7 @@ int sf_cmd_tokenize(struct sf_cli *c) {
     struct sf_gguf g = {0};
     struct sf_tokenizer *t = NULL;
     surefoot_error err = {0};
-    surefoot_status s = sf_map_open(&map, c->model, &err);
+    surefoot_status s = sf_map_tables(&map, c->model, &err);
     if (s != SUREFOOT_OK) return sf_cli_file_status(s, &err, c->model);
     s = sf_gguf_parse(&g, map.data, map.size, &err);
     if (s == SUREFOOT_OK) s = sf_tokenizer_open(&t, &g, &err);

@@ -13,6 +13,7 @@
 
 #include "session.h"
 #include "cpu.h"
+#include "packed.h"
 #include "sleef_det.h"
 #include "threads.h"
 
@@ -35,6 +36,7 @@ struct loader {
     struct job *job;
     size_t n_job;
     uint64_t decode_bytes; /* while measuring: of matrices that a token reads */
+    uint64_t kept_bytes;   /* and of those that stay in the file: only looked up */
 };
 
 static surefoot_status find(struct loader *L, const char *name, bool required, size_t rows,
@@ -82,8 +84,10 @@ static surefoot_status matrix(struct loader *L, struct sf_tensor *w, const char 
         }
     }
     if (!L->placing && hot) L->decode_bytes += t->bytes;
+    if (!L->placing && !hot) L->kept_bytes += t->bytes;
     if (L->placing) {
-        L->job[L->n_job++] = (struct job){t, type, rows, cols, packed, packed || !hot};
+        L->job[L->n_job++] =
+            (struct job){t, type, rows, cols, packed, packed || (!hot && !L->m->map.copy)};
         *w = out;
         L->m->n_params += (uint64_t)rows * cols;
         L->m->weight_bytes += t->bytes;
@@ -353,21 +357,25 @@ static surefoot_status read_meta(surefoot_model *m, const struct sf_gguf *g, sur
     return sf_tokenizer_open(&m->tokenizer, g, err);
 }
 
-/* Bytes of memory the weights take: the arena, and the file itself where matrices stay in it. */
-static size_t weight_need(const surefoot_model *m) {
+/* Bytes of memory the weights take: the arena, and the file itself where matrices stay in it. A
+ * file that was unpacked into memory stays there as far as it is still looked up. */
+static size_t weight_need(const struct loader *L) {
+    const surefoot_model *m = L->m;
     bool mapped = m->kernels.mm[SF_T_Q8_0].rows == 1;
-    return m->arena.used + (mapped ? m->map.size : 0);
+    return m->arena.used + (mapped ? m->map.size : m->map.copy ? (size_t)L->kept_bytes : 0);
 }
 
 /* Compares what weights, KV cache and scratch at n_ctx need with what the system has. */
-static surefoot_status fit(const surefoot_model *m, const surefoot_model_options *o,
+static surefoot_status fit(const struct loader *L, const surefoot_model_options *o,
                            surefoot_error *err) {
+    const surefoot_model *m = L->m;
     uint64_t have = sf_memory_available();
     if (o->no_memory_check || have == 0) return SUREFOOT_OK;
+    if (m->map.copy) have += m->map.size; /* in memory already, and given back as it is packed */
     surefoot_session_options so;
     surefoot_session_options_init(&so);
     so.n_ctx = o->n_ctx ? o->n_ctx : (uint32_t)sf_min(m->config.n_ctx_train, 4096);
-    size_t session, weights = weight_need(m), need;
+    size_t session, weights = weight_need(L), need;
     SF_TRY(sf_session_plan_bytes(&session, m, &so, NULL, err));
     if (sf_size_add(&need, session, weights) && need <= have) return SUREFOOT_OK;
     unsigned long long mb = 1000000, asked = so.n_ctx, kv = session / mb;
@@ -410,7 +418,7 @@ static surefoot_status open_tables(surefoot_model *m, const struct sf_gguf *g,
                                    const surefoot_model_options *o, surefoot_error *err) {
     struct loader L = {.m = m, .g = g, .err = err};
     surefoot_status s = measure(&L);
-    if (s == SUREFOOT_OK) s = fit(m, o, err);
+    if (s == SUREFOOT_OK) s = fit(&L, o, err);
     if (s == SUREFOOT_OK) s = sf_arena_reserve(&m->arena, err);
     L.placing = true;
     if (s == SUREFOOT_OK) s = plan(&L);
@@ -425,7 +433,7 @@ static surefoot_status kernels_here(struct sf_kernels *k, const char *isa, suref
     return sf_kernels_init(k, sf_cpu_flags(&id), isa, err);
 }
 
-surefoot_status sf_model_measure(struct sf_model_need *out, const struct sf_gguf *g,
+surefoot_status sf_model_measure(struct sf_model_need *out, const struct sf_gguf *g, bool unpacked,
                                  const char *isa, const surefoot_session_options *o,
                                  surefoot_error *err) {
     *out = (struct sf_model_need){0};
@@ -435,14 +443,26 @@ surefoot_status sf_model_measure(struct sf_model_need *out, const struct sf_gguf
     struct loader L = {.m = m, .g = g, .err = err};
     surefoot_status s = kernels_here(&m->kernels, isa, err);
     m->map.size = g->size;
+    m->map.copy = unpacked;
     if (s == SUREFOOT_OK) s = measure(&L);
     if (s == SUREFOOT_OK) s = sf_session_plan_bytes(&out->session, m, o ? o : &def, NULL, err);
-    out->weights = weight_need(m);
+    out->weights = weight_need(&L);
     out->decode = L.decode_bytes;
     loader_free(&L);
     m->map = (struct sf_map){0};
     surefoot_model_close(m);
     return s;
+}
+
+/* A packed file becomes what it holds, in memory. */
+static surefoot_status unpack(surefoot_model *m, const surefoot_model_options *o,
+                              surefoot_error *err) {
+    struct sf_packed_options p = {.n_threads = o->n_threads,
+                                  .most = o->no_memory_check ? 0 : sf_memory_available(),
+                                  .progress = o->progress,
+                                  .user = o->user,
+                                  .what = "unpack"};
+    return sf_packed_expand(&m->map, &p, err);
 }
 
 surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
@@ -465,6 +485,7 @@ surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
         s = sf_map_memory(&m->map, o->file->data, o->file->n, err);
     else if (s == SUREFOOT_OK)
         s = sf_map_open(&m->map, path, err);
+    if (s == SUREFOOT_OK && sf_packed_is(&m->map)) s = unpack(m, o, err);
     if (s == SUREFOOT_OK) s = sf_gguf_parse(&g, m->map.data, m->map.size, err);
     if (s == SUREFOOT_OK) s = open_tables(m, &g, o, err);
     sf_gguf_close(&g);

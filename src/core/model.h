@@ -68,8 +68,9 @@ struct sf_model_need { /* bytes */
     uint64_t decode;   /* weight bytes read for one decoded token                              */
 };
 /* What opening this file and a session would take, from its tables alone. o may be NULL (defaults);
- * isa as in surefoot_model_options. Everything the loader refuses in tables is refused here too. */
-surefoot_status sf_model_measure(struct sf_model_need *out, const struct sf_gguf *g,
+ * isa as in surefoot_model_options; unpacked: the file is a packed one's copy (packed.h). Everything
+ * the loader refuses in tables is refused here too. */
+surefoot_status sf_model_measure(struct sf_model_need *out, const struct sf_gguf *g, bool unpacked,
                                  const char *isa, const surefoot_session_options *o,
                                  surefoot_error *err);
 /* Memory the system can still give this process: the least of MemAvailable and the cgroup's rest.

@@ -10,6 +10,7 @@ struct sf_map {
     const unsigned char *data; /* NULL for an empty file */
     size_t size;
     bool borrowed; /* memory of somebody else's: never unmapped, never given back */
+    bool copy;     /* of a file's bytes (unpacked): pages given back read as zero */
 };
 /* Regular files only (a directory, FIFO or device is refused). E_IO names the reason. */
 surefoot_status sf_map_open(struct sf_map *m, const char *path, surefoot_error *err);
@@ -17,7 +18,8 @@ surefoot_status sf_map_open(struct sf_map *m, const char *path, surefoot_error *
 surefoot_status sf_map_memory(struct sf_map *m, const void *data, size_t n, surefoot_error *err);
 void sf_map_close(struct sf_map *m);
 /* Tells the system that [offset, offset+n) will not be read again soon: the whole pages inside are
- * given back (and come from the file again if read). Parts outside the map are ignored. */
+ * given back (and come from the file again if read; of a copy they are lost). Parts outside the map
+ * are ignored. */
 void sf_map_release(const struct sf_map *m, size_t offset, size_t n);
 /* Whole small file into a sf_alloc'ed buffer, NUL added behind. max: largest size accepted (more is
  * E_FILE). Pipes are read to their end; a directory is E_IO. *out is NULL on failure. */

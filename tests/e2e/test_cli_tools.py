@@ -65,6 +65,47 @@ def inspect_errors(w):
     w.run("inspect").fails(2, "-m FILE")
 
 
+@check
+def a_packed_file_is_the_file(w):
+    sfz, back = w.dir / "p.sfz", w.dir / "p.gguf"
+    t = w.run("pack", w.chatml, sfz).ok()
+    assert "p.sfz" in t.err, t.err
+    assert sfz.stat().st_size < pathlib.Path(w.chatml).stat().st_size
+    w.run("unpack", sfz, back, "-q").ok()
+    assert back.read_bytes() == pathlib.Path(w.chatml).read_bytes()
+    args = ("--guard", "off", "-p", "hello there", "-n", 12, "--seed", 4, "--json")
+    a, b = (w.run("run", "-m", m, *args).ok().json for m in (w.chatml, sfz))
+    assert a["ids"] == b["ids"] and a["ids"]
+    for command in (["inspect", "--json"], ["tokenize", "--ids", "-p", "hello"]):
+        a, b = (w.run(command[0], "-m", m, *command[1:]).ok().json for m in (w.chatml, sfz))
+        if command[0] == "inspect":
+            for d in (a, b):
+                del d["file"], d["memory"]
+        assert a == b, command
+
+
+@check
+def packed_files_go_wrong_with_one_line(w):
+    sfz = w.dir / "q.sfz"
+    w.run("pack", w.plain, sfz).ok()
+    whole = sfz.read_bytes()
+    w.run("pack", w.plain, sfz).fails(1, "q.sfz", "--force")
+    w.run("pack", w.plain, sfz, "--force").ok()
+    assert sfz.read_bytes() == whole  # the same bytes again
+    w.run("pack", sfz, w.dir / "r.sfz").fails(2, "packed already")
+    w.run("pack", w.plain, w.plain, "--force").fails(2, "same file")
+    w.run("pack", w.plain).fails(2, "two files")
+    w.run("unpack", w.plain, w.dir / "r.gguf").fails(3, "no packed file")
+    w.run("unpack", w.dir / "none.sfz", w.dir / "r.gguf").fails(1, "none.sfz")
+    w.run("pack", "--level", 20, w.plain, w.dir / "r.sfz").fails(2, "--level")
+    bad = w.dir / "bad.sfz"
+    for data in (whole[:-1], whole[: len(whole) // 2], whole[:5000] + b"x" * 8 + whole[5008:]):
+        bad.write_bytes(data)
+        for command in (["unpack", bad, w.dir / "r.gguf"], ["run", "-m", bad, "--guard", "off", "-p", "hi"]):
+            w.run(*command).fails(3, "bad.sfz", "packed file")
+    assert not (w.dir / "r.gguf").exists() and not (w.dir / "r.sfz").exists()
+
+
 # -------------------------------------------------------------------- bench, doctor
 
 

@@ -22,6 +22,7 @@ function(surefoot_fuzz name)
 endfunction()
 
 surefoot_fuzz(fuzz_gguf)
+surefoot_fuzz(fuzz_packed)
 surefoot_fuzz(fuzz_quant)
 surefoot_fuzz(fuzz_tokenizer)
 surefoot_fuzz(fuzz_lexicon)
