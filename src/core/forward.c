@@ -19,7 +19,34 @@ static void output(const struct sf_pass *p, float *logits, float *hidden, const 
         sf_quantise(p, hidden, n, p->c->dim, forms);
     if (!logits) return; /* the latent that the critic reads is enough */
     sf_barrier(p->me);
-    sf_linear(p, &(struct sf_product){logits, w, NULL}, 1, hidden, n);
+    sf_linear(p, &(struct sf_product){.y = logits, .w = w, .logits = true}, 1, hidden, n);
+}
+
+/* x += W a, or the norm of it where the family has one there. */
+static void residual(const struct sf_pass *p, float *x, const struct sf_tensor *w,
+                     const float *post_norm, const float *a) {
+    float *o = p->s->s.o;
+    if (post_norm) {
+        sf_linear(p, &(struct sf_product){.y = o, .w = w}, 1, a, p->b->n);
+        sf_barrier(p->me);
+        sf_norm_add(p, x, o, post_norm);
+    } else {
+        sf_linear_add(p, x, o, w, a);
+    }
+}
+
+/* x += the sum of the feed-forwards of the experts that the router chose for each token. */
+static void experts(const struct sf_pass *p, float *x, const struct sf_layer *w) {
+    const struct sf_scratch *t = &p->s->s;
+    sf_linear(p, &(struct sf_product){.y = t->r, .w = &w->router}, 1, t->h, p->b->n);
+    sf_barrier(p->me); /* r      (n, experts)                             */
+    sf_route(p, t->r);
+    sf_barrier(p->me); /* chosen (n, used)                                */
+    sf_experts_swiglu(p, t->g, t->u, w, t->h, sf_forms(&w->down, NULL, NULL));
+    sf_barrier(p->me); /* g      (n, used, ff)                            */
+    sf_experts_down(p, t->e, w, t->g);
+    sf_barrier(p->me); /* e      (n, used, dim)                           */
+    sf_experts_add(p, x, t->o, t->e);
 }
 
 /* n = tokens in this batch; shapes on the right. A decoded token meets the others 7 times a layer:
@@ -35,11 +62,13 @@ static void forward(void *arg, struct sf_member *me) {
     p->me = me;
 
     sf_embed(p, t->x, &m->tok_embd); /* x      (n, dim)    */
-    sf_rope_angles(p, t->cs);        /* cs     (n, n_rot)  */
+    sf_rope_angles(p);               /* cs     (n, n_rot)  */
     for (uint32_t l = 0; l < m->config.n_layers; l++) {
         const struct sf_layer *w = &m->layer[l];
-        const struct sf_product qkv[] = {
-            {t->q, &w->wq, w->bq}, {t->k, &w->wk, w->bk}, {t->v, &w->wv, w->bv}};
+        const struct sf_product qkv[] = {{t->q, &w->wq, w->bq, false},
+                                         {t->k, &w->wk, w->bk, false},
+                                         {t->v, &w->wv, w->bv, false}};
+        const struct sf_tensor *router = w->router.data ? &w->router : NULL;
         const uint32_t forms = sf_forms(&w->wo, NULL, NULL);
         if (me->id == 0) s->stop = atomic_load_explicit(&s->abort_asked, memory_order_relaxed);
 
@@ -47,7 +76,12 @@ static void forward(void *arg, struct sf_member *me) {
         sf_barrier(me);      /* h      (n, dim), floats and quantised           */
         if (s->stop) return; /* the same answer for every member: written before the barrier */
         sf_linear(p, qkv, 3, t->h, n);
-        sf_barrier(me);               /* q      (n, q_dim)   k, v   (n, kv_dim)          */
+        sf_barrier(me); /* q      (n, q_dim)   k, v   (n, kv_dim)          */
+        if (w->q_row_norm) {
+            sf_row_norm(p, t->q, w->q_row_norm, q_dim);
+            sf_row_norm(p, t->k, w->k_row_norm, w->wk.rows);
+            sf_barrier(me);
+        }
         if (!p->apart) {              /* a token attends to others of this batch         */
             sf_rope_and_put(p, l, w); /* rotate by position                   */
             sf_barrier(me);
@@ -58,14 +92,18 @@ static void forward(void *arg, struct sf_member *me) {
             sf_quantise(p, t->a, n, q_dim, forms);
             sf_barrier(me);
         }
-        sf_linear_add(p, t->x, t->o, &w->wo, t->a);
+        residual(p, t->x, &w->wo, w->attn_post_norm, t->a);
         sf_barrier(me); /* x      (n, dim)     residual                    */
 
-        sf_norm(p, t->h, t->x, w->ffn_norm, NULL, n, sf_forms(&w->gate, &w->up, NULL));
+        sf_norm(p, t->h, t->x, w->ffn_norm, NULL, n, sf_forms(&w->gate, &w->up, router));
         sf_barrier(me); /* h      (n, dim)                                 */
-        sf_swiglu(p, t->g, t->u, w, t->h, sf_forms(&w->down, NULL, NULL));
-        sf_barrier(me); /* g      (n, ff)      silu(gate h) * (up h)       */
-        sf_linear_add(p, t->x, t->o, &w->down, t->g);
+        if (router) {
+            experts(p, t->x, w);
+        } else {
+            sf_swiglu(p, t->g, t->u, w, t->h, sf_forms(&w->down, NULL, NULL));
+            sf_barrier(me); /* g      (n, ff)      act(gate h) * (up h)        */
+            residual(p, t->x, &w->down, w->ffn_post_norm, t->g);
+        }
         sf_barrier(me); /* x      (n, dim)     residual                    */
     }
     output(p, b->logits, t->hidden, t->x, b->out, b->n_out); /* (n_out, dim), (n_out, vocab) */

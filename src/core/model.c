@@ -21,11 +21,13 @@
 
 struct job { /* one matrix to check, and to pack when packed is not NULL */
     const struct sf_gguf_tensor *t;
+    size_t offset, bytes; /* of its rows in the file: the tensor's, or a part of them */
     enum sf_type type;
     size_t rows, cols;
     void *packed;
     bool release; /* its file pages are not read again */
 };
+enum { MAX_PARTS = 3 }; /* matrices that one tensor may hold */
 
 struct loader {
     surefoot_model *m;
@@ -39,8 +41,9 @@ struct loader {
     uint64_t kept_bytes;   /* and of those that stay in the file: only looked up */
 };
 
-static surefoot_status find(struct loader *L, const char *name, bool required, size_t rows,
-                            size_t cols, const struct sf_gguf_tensor **out, enum sf_type *type) {
+static surefoot_status find(struct loader *L, const char *name, bool required, size_t planes,
+                            size_t rows, size_t cols, const struct sf_gguf_tensor **out,
+                            enum sf_type *type) {
     const struct sf_gguf_tensor *t = sf_gguf_tensor_find(L->g, name);
     *out = t;
     if (!t) {
@@ -54,23 +57,34 @@ static surefoot_status find(struct loader *L, const char *name, bool required, s
                        "tensor '%s' is of type %s (%u), which is not supported", name,
                        known ? known : "unknown", t->type);
     }
-    if (t->dim[0] != cols || t->dim[1] != rows || t->dim[2] != 1 || t->dim[3] != 1)
-        return sf_fail(L->err, SUREFOOT_E_FILE, t->offset,
-                       "tensor '%s' has shape %llu x %llu, the metadata asks for %zu x %zu", name,
-                       (unsigned long long)t->dim[0], (unsigned long long)t->dim[1], cols, rows);
+    if (t->dim[0] != cols || t->dim[1] != rows || t->dim[2] != planes || t->dim[3] != 1)
+        return sf_fail(
+            L->err, SUREFOOT_E_FILE, t->offset,
+            "tensor '%s' has shape %llu x %llu x %llu, the metadata asks for %zu x %zu x "
+            "%zu",
+            name, (unsigned long long)t->dim[0], (unsigned long long)t->dim[1],
+            (unsigned long long)t->dim[2], cols, rows, planes);
     L->used[t - L->g->tensor] = 1;
     return SUREFOOT_OK;
 }
 
-/* A matrix (rows, cols). hot: multiplied with, so packed where the level has a packed kernel. */
-static surefoot_status matrix(struct loader *L, struct sf_tensor *w, const char *name,
-                              bool required, size_t rows, size_t cols, bool hot) {
+/* Rows [first, first + rows) of a tensor as a matrix (rows, cols) of its own. hot: multiplied with, so
+ * packed where the level has a packed kernel; a token reads used of its planes equal parts. */
+struct part {
     const struct sf_gguf_tensor *t;
     enum sf_type type;
-    SF_TRY(find(L, name, required, rows, cols, &t, &type));
-    if (!t) return SUREFOOT_OK;
-    struct sf_tensor out = {
-        .data = L->g->data + t->offset, .type = type, .rows = rows, .cols = cols};
+    size_t first, rows, cols, used, planes;
+    bool hot;
+};
+static surefoot_status place(struct loader *L, struct sf_tensor *w, const char *name,
+                             const struct part *part) {
+    const struct sf_gguf_tensor *t = part->t;
+    const enum sf_type type = part->type;
+    const size_t rows = part->rows, cols = part->cols;
+    const size_t row_bytes = cols / sf_qtypes[type].block * sf_qtypes[type].bytes;
+    const size_t offset = t->offset + part->first * row_bytes, all = rows * row_bytes;
+    const bool hot = part->hot;
+    struct sf_tensor out = {.data = L->g->data + offset, .type = type, .rows = rows, .cols = cols};
     void *packed = NULL;
     if (hot) {
         L->m->acts |= 1u << sf_qtypes[type].act;
@@ -83,17 +97,54 @@ static surefoot_status matrix(struct loader *L, struct sf_tensor *w, const char 
             out.data = packed;
         }
     }
-    if (!L->placing && hot) L->decode_bytes += t->bytes;
-    if (!L->placing && !hot) L->kept_bytes += t->bytes;
+    const uint64_t read = hot ? all / part->planes * part->used : 0;
+    if (!L->placing) L->decode_bytes += read;
+    if (!L->placing && !hot) L->kept_bytes += all;
     if (L->placing) {
-        L->job[L->n_job++] =
-            (struct job){t, type, rows, cols, packed, packed || (!hot && !L->m->map.copy)};
+        L->job[L->n_job++] = (struct job){
+            t, offset, all, type, rows, cols, packed, packed || (!hot && !L->m->map.copy)};
         *w = out;
         L->m->n_params += (uint64_t)rows * cols;
-        L->m->weight_bytes += t->bytes;
-        if (hot) L->m->decode_bytes += t->bytes;
+        L->m->weight_bytes += all;
+        L->m->decode_bytes += read;
     }
     return SUREFOOT_OK;
+}
+
+/* A tensor that is one matrix (rows, cols). */
+static surefoot_status matrix(struct loader *L, struct sf_tensor *w, const char *name,
+                              bool required, size_t rows, size_t cols, bool hot) {
+    struct part p = {.rows = rows, .cols = cols, .used = 1, .planes = 1, .hot = hot};
+    SF_TRY(find(L, name, required, 1, rows, cols, &p.t, &p.type));
+    return p.t ? place(L, w, name, &p) : SUREFOOT_OK;
+}
+
+/* A tensor that is n matrices one below the other, rows[i] each. */
+static surefoot_status stacked(struct loader *L, struct sf_tensor *const *w, const size_t *rows,
+                               size_t n, size_t cols, const char *name) {
+    struct part p = {.cols = cols, .used = 1, .planes = 1, .hot = true};
+    size_t all = 0;
+    for (size_t i = 0; i < n; i++) all += rows[i];
+    SF_TRY(find(L, name, true, 1, all, cols, &p.t, &p.type));
+    for (size_t i = 0; i < n; i++) {
+        p.rows = rows[i];
+        SF_TRY(place(L, w[i], name, &p));
+        p.first += rows[i];
+    }
+    return SUREFOOT_OK;
+}
+
+/* The experts' matrices (rows, cols), one below the other. */
+static surefoot_status experts(struct loader *L, struct sf_tensor *w, const char *name, size_t rows,
+                               size_t cols) {
+    const struct sf_config *c = &L->m->config;
+    struct part p = {.rows = rows * c->n_experts,
+                     .cols = cols,
+                     .used = c->n_used,
+                     .planes = c->n_experts,
+                     .hot = true};
+    SF_TRY(find(L, name, true, c->n_experts, rows, cols, &p.t, &p.type));
+    return place(L, w, name, &p);
 }
 
 /* A vector (n) of any type, decoded to float. */
@@ -101,7 +152,7 @@ static surefoot_status vector(struct loader *L, const float **v, const char *nam
                               size_t n) {
     const struct sf_gguf_tensor *t;
     enum sf_type type;
-    SF_TRY(find(L, name, required, 1, n, &t, &type));
+    SF_TRY(find(L, name, required, 1, 1, n, &t, &type));
     if (!t) return SUREFOOT_OK;
     float *out = sf_arena_take(&L->m->arena, n, sizeof *out);
     if (L->placing) {
@@ -119,18 +170,24 @@ static surefoot_status vector(struct loader *L, const float **v, const char *nam
     return SUREFOOT_OK;
 }
 
-static surefoot_status layer_plan(struct loader *L, struct sf_layer *l, unsigned i) {
+#define NAME(suffix) (snprintf(name, sizeof name, "blk.%u." suffix, i), name)
+static surefoot_status attention_plan(struct loader *L, struct sf_layer *l, unsigned i) {
     const struct sf_config *c = &L->m->config;
     const struct sf_family *f = L->m->family;
-    size_t dim = c->dim, ff = c->ff_dim, hd = c->head_dim;
-    size_t q_dim = hd * c->n_heads, kv_dim = hd * c->n_kv_heads;
+    size_t dim = c->dim, hd = c->head_dim, q_dim = hd * c->n_heads, kv_dim = hd * c->n_kv_heads;
     unsigned extras = f->required | f->optional;
     char name[64];
-#define NAME(suffix) (snprintf(name, sizeof name, "blk.%u." suffix, i), name)
-    SF_TRY(vector(L, &l->attn_norm, NAME("attn_norm.weight"), true, dim));
-    SF_TRY(matrix(L, &l->wq, NAME("attn_q.weight"), true, q_dim, dim, true));
-    SF_TRY(matrix(L, &l->wk, NAME("attn_k.weight"), true, kv_dim, dim, true));
-    SF_TRY(matrix(L, &l->wv, NAME("attn_v.weight"), true, kv_dim, dim, true));
+    if (!(extras & SF_FAM_NO_PRE_NORM))
+        SF_TRY(vector(L, &l->attn_norm, NAME("attn_norm.weight"), true, dim));
+    if (extras & SF_FAM_FUSED) {
+        struct sf_tensor *const qkv[] = {&l->wq, &l->wk, &l->wv};
+        SF_TRY(stacked(L, qkv, (const size_t[]){q_dim, kv_dim, kv_dim}, 3, dim,
+                       NAME("attn_qkv.weight")));
+    } else {
+        SF_TRY(matrix(L, &l->wq, NAME("attn_q.weight"), true, q_dim, dim, true));
+        SF_TRY(matrix(L, &l->wk, NAME("attn_k.weight"), true, kv_dim, dim, true));
+        SF_TRY(matrix(L, &l->wv, NAME("attn_v.weight"), true, kv_dim, dim, true));
+    }
     if (extras & SF_FAM_QKV_BIAS) {
         bool must = f->required & SF_FAM_QKV_BIAS;
         SF_TRY(vector(L, &l->bq, NAME("attn_q.bias"), must, q_dim));
@@ -142,34 +199,91 @@ static surefoot_status layer_plan(struct loader *L, struct sf_layer *l, unsigned
         SF_TRY(vector(L, &l->q_norm, NAME("attn_q_norm.weight"), must, hd));
         SF_TRY(vector(L, &l->k_norm, NAME("attn_k_norm.weight"), must, hd));
     }
+    if (extras & SF_FAM_QK_NORM_ROW) {
+        SF_TRY(vector(L, &l->q_row_norm, NAME("attn_q_norm.weight"), true, q_dim));
+        SF_TRY(vector(L, &l->k_row_norm, NAME("attn_k_norm.weight"), true, kv_dim));
+    }
     SF_TRY(matrix(L, &l->wo, NAME("attn_output.weight"), true, dim, q_dim, true));
-    SF_TRY(vector(L, &l->ffn_norm, NAME("ffn_norm.weight"), true, dim));
-    SF_TRY(matrix(L, &l->gate, NAME("ffn_gate.weight"), true, ff, dim, true));
-    SF_TRY(matrix(L, &l->up, NAME("ffn_up.weight"), true, ff, dim, true));
-    SF_TRY(matrix(L, &l->down, NAME("ffn_down.weight"), true, dim, ff, true));
-#undef NAME
+    if (extras & SF_FAM_POST_NORM)
+        SF_TRY(vector(L, &l->attn_post_norm, NAME("post_attention_norm.weight"), true, dim));
     return SUREFOOT_OK;
 }
 
-/* Angle per position of pair i: rope_scale * base^(-2i/n_rot) / factor_i, in double (rule 12). */
-static surefoot_status rope_plan(struct loader *L) {
-    surefoot_model *m = L->m;
-    const struct sf_config *c = &m->config;
+static surefoot_status ffn_plan(struct loader *L, struct sf_layer *l, unsigned i) {
+    const struct sf_config *c = &L->m->config;
+    size_t dim = c->dim, ff = c->ff_dim;
+    unsigned extras = L->m->family->required | L->m->family->optional;
+    char name[64];
+    if (!(extras & SF_FAM_NO_PRE_NORM))
+        SF_TRY(vector(L, &l->ffn_norm, NAME("ffn_norm.weight"), true, dim));
+    if (c->n_experts) {
+        SF_TRY(matrix(L, &l->router, NAME("ffn_gate_inp.weight"), true, c->n_experts, dim, true));
+        SF_TRY(experts(L, &l->gate, NAME("ffn_gate_exps.weight"), ff, dim));
+        SF_TRY(experts(L, &l->up, NAME("ffn_up_exps.weight"), ff, dim));
+        SF_TRY(experts(L, &l->down, NAME("ffn_down_exps.weight"), dim, ff));
+    } else if (extras & SF_FAM_FUSED) {
+        struct sf_tensor *const both[] = {&l->gate, &l->up};
+        SF_TRY(stacked(L, both, (const size_t[]){ff, ff}, 2, dim, NAME("ffn_up.weight")));
+        SF_TRY(matrix(L, &l->down, NAME("ffn_down.weight"), true, dim, ff, true));
+    } else {
+        SF_TRY(matrix(L, &l->gate, NAME("ffn_gate.weight"), true, ff, dim, true));
+        SF_TRY(matrix(L, &l->up, NAME("ffn_up.weight"), true, ff, dim, true));
+        SF_TRY(matrix(L, &l->down, NAME("ffn_down.weight"), true, dim, ff, true));
+    }
+    if (extras & SF_FAM_POST_NORM)
+        SF_TRY(vector(L, &l->ffn_post_norm, NAME("post_ffw_norm.weight"), true, dim));
+    return SUREFOOT_OK;
+}
+#undef NAME
+
+static surefoot_status layer_plan(struct loader *L, struct sf_layer *l, unsigned i) {
+    l->local = sf_layer_local(&L->m->config, i);
+    l->rotates = sf_layer_rotates(&L->m->config, i);
+    SF_TRY(attention_plan(L, l, i));
+    return ffn_plan(L, l, i);
+}
+
+/* *out (n_rot/2): angle per position of pair i, scale * base^(-2i/n_rot) / factor_i, in double (rule
+ * 12). name: of the factors, NULL: none; without them in the file all are 1, or, with only_with,
+ * *out stays NULL. */
+static surefoot_status angles(struct loader *L, const double **out, const char *name,
+                              bool only_with, double base, double scale) {
+    const struct sf_config *c = &L->m->config;
     size_t pairs = c->n_rot / 2;
     const float *factor = NULL;
-    if ((m->family->required | m->family->optional) & SF_FAM_ROPE_FREQS)
-        SF_TRY(vector(L, &factor, "rope_freqs.weight",
-                      (m->family->required & SF_FAM_ROPE_FREQS) != 0, pairs));
-    double *freq = sf_arena_take(&m->arena, pairs, sizeof *freq);
+    if (name) SF_TRY(vector(L, &factor, name, false, pairs));
+    if (only_with && !sf_gguf_tensor_find(L->g, name)) return SUREFOOT_OK;
+    double *freq = sf_arena_take(&L->m->arena, pairs, sizeof *freq);
     if (!L->placing) return SUREFOOT_OK;
     for (size_t i = 0; i < pairs; i++) {
-        freq[i] = c->rope_scale * sf_det_pow(c->rope_base, -2.0 * (double)i / (double)c->n_rot);
+        freq[i] = scale * sf_det_pow(base, -2.0 * (double)i / (double)c->n_rot);
         if (factor && !(factor[i] > 0))
-            return sf_fail(L->err, SUREFOOT_E_FILE, 0, "rope_freqs.weight holds a factor %g",
+            return sf_fail(L->err, SUREFOOT_E_FILE, 0, "%s holds a factor %g", name,
                            (double)factor[i]);
         if (factor) freq[i] /= (double)factor[i];
     }
-    m->rope_freq = freq;
+    *out = freq;
+    return SUREFOOT_OK;
+}
+
+static surefoot_status rope_plan(struct loader *L) {
+    surefoot_model *m = L->m;
+    const struct sf_config *c = &m->config;
+    const unsigned extras = m->family->required | m->family->optional;
+    const bool longrope = extras & SF_FAM_LONGROPE;
+    const char *factors = extras & SF_FAM_ROPE_FREQS ? "rope_freqs.weight"
+                          : longrope                 ? "rope_factors_short.weight"
+                                                     : NULL;
+    if (longrope && !sf_gguf_tensor_find(L->g, "rope_factors_short.weight") !=
+                        !sf_gguf_tensor_find(L->g, "rope_factors_long.weight"))
+        return sf_fail(L->err, SUREFOOT_E_FILE, 0,
+                       "of rope_factors_short.weight and rope_factors_long.weight one is missing");
+    SF_TRY(angles(L, &m->rope_freq, factors, false, c->rope_base, c->rope_scale));
+    if (longrope)
+        SF_TRY(angles(L, &m->rope_freq_long, "rope_factors_long.weight", true, c->rope_base,
+                      c->rope_scale));
+    if (c->rope_base_local > 0)
+        SF_TRY(angles(L, &m->rope_freq_local, NULL, false, c->rope_base_local, 1));
     return SUREFOOT_OK;
 }
 
@@ -228,7 +342,7 @@ enum { CHUNK_BYTES = 1 << 20 };
 
 /* Rows per chunk of a job: about CHUNK_BYTES, whole groups. */
 static size_t chunk_rows(const struct job *j) {
-    size_t row_bytes = j->t->bytes / j->rows;
+    size_t row_bytes = j->bytes / j->rows;
     size_t rows = CHUNK_BYTES / (row_bytes ? row_bytes : 1) & ~(size_t)(SF_PACK_ROWS - 1);
     return sf_max(rows, SF_PACK_ROWS);
 }
@@ -238,7 +352,7 @@ static void pack_chunk(struct pack_run *r, size_t job, size_t row0, size_t row1)
     const struct job *j = &L->job[job];
     const struct sf_qtype *q = &sf_qtypes[j->type];
     size_t row_bytes = j->cols / q->block * q->bytes;
-    const unsigned char *src = L->g->data + j->t->offset;
+    const unsigned char *src = L->g->data + j->offset;
     if (!q->finite(src + row0 * row_bytes, (row1 - row0) * (j->cols / q->block))) {
         atomic_store(&r->bad, job + 1);
         atomic_store(&r->stop, true);
@@ -248,7 +362,7 @@ static void pack_chunk(struct pack_run *r, size_t job, size_t row0, size_t row1)
         sf_pack_groups(j->packed, src, j->type, j->rows, j->cols, row0 / SF_PACK_ROWS,
                        (row1 + SF_PACK_ROWS - 1) / SF_PACK_ROWS);
     if (j->release)
-        sf_map_release(&L->m->map, j->t->offset + row0 * row_bytes, (row1 - row0) * row_bytes);
+        sf_map_release(&L->m->map, j->offset + row0 * row_bytes, (row1 - row0) * row_bytes);
     atomic_fetch_add(&r->done, (row1 - row0) * row_bytes);
 }
 
@@ -274,7 +388,7 @@ static void pack_body(void *arg, struct sf_member *me) {
 
 static surefoot_status pack_all(struct loader *L, const surefoot_model_options *o) {
     struct pack_run r = {.L = L, .progress = o->progress, .user = o->user};
-    for (size_t i = 0; i < L->n_job; i++) r.total += L->job[i].t->bytes;
+    for (size_t i = 0; i < L->n_job; i++) r.total += L->job[i].bytes;
     int n = o->n_threads > 0 ? o->n_threads : sf_default_threads();
     sf_team_run(n < SF_MAX_THREADS ? n : SF_MAX_THREADS, pack_body, &r);
     size_t bad = atomic_load(&r.bad);
@@ -402,7 +516,7 @@ static surefoot_status measure(struct loader *L) {
     const struct sf_gguf *g = L->g;
     SF_TRY(read_meta(L->m, g, L->err));
     L->used = sf_alloc(g->n_tensor + 1);
-    L->job = sf_alloc((g->n_tensor + 1) * sizeof *L->job);
+    L->job = sf_alloc((g->n_tensor + 1) * MAX_PARTS * sizeof *L->job);
     if (!L->used || !L->job)
         return sf_fail(L->err, SUREFOOT_E_MEMORY, 0, "no memory for %zu tensor entries",
                        g->n_tensor);

@@ -21,13 +21,19 @@ struct sf_tensor {       /* W (rows, cols): y = W x */
 };
 
 struct sf_layer {
-    const float *attn_norm;                /* (dim)                                    */
+    const float *attn_norm;                /* (dim), NULL: attention reads x as it is  */
     struct sf_tensor wq, wk, wv;           /* (q_dim, dim) (kv_dim, dim) (kv_dim, dim) */
     const float *bq, *bk, *bv;             /* (q_dim) (kv_dim) (kv_dim) or NULL        */
     const float *q_norm, *k_norm;          /* (head_dim) or NULL                       */
+    const float *q_row_norm, *k_row_norm;  /* (q_dim) (kv_dim) or NULL                 */
     struct sf_tensor wo;                   /* (dim, q_dim)                             */
-    const float *ffn_norm;                 /* (dim)                                    */
-    struct sf_tensor gate, up, down;       /* (ff, dim) (ff, dim) (dim, ff)            */
+    const float *attn_post_norm;           /* (dim) or NULL: of what attention adds    */
+    const float *ffn_norm;                 /* (dim), NULL: as attn_norm                */
+    struct sf_tensor router;               /* (experts, dim); absent: dense            */
+    struct sf_tensor gate, up, down;       /* (ff, dim) (ff, dim) (dim, ff); of experts, one below
+                                              the other                                */
+    const float *ffn_post_norm;            /* (dim) or NULL                            */
+    bool local, rotates;                   /* sees a window only; q and k turn         */
 };
 
 struct surefoot_model {
@@ -43,7 +49,9 @@ struct surefoot_model {
     struct sf_tensor tok_embd;             /* (vocab, dim), looked up by row           */
     struct sf_tensor output;               /* (vocab, dim); the same data when tied    */
     const float *out_norm;                 /* (dim)                                    */
-    const double *rope_freq;               /* (n_rot/2) angle per position, factors in */
+    /* (n_rot/2) angle per position, factors in: of every layer but the local ones, of those (NULL:
+     * the same), and of contexts longer than n_ctx_orig (NULL: the same) */
+    const double *rope_freq, *rope_freq_local, *rope_freq_long;
     struct sf_layer *layer;                /* (n_layers)                               */
 
     uint64_t n_params, weight_bytes, decode_bytes;

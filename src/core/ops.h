@@ -20,10 +20,10 @@ struct sf_pass { /* one member's view of one forward pass */
 
 /* x[t] = row token[t] of W, as floats.  x (n, cols). By token. */
 void sf_embed(const struct sf_pass *p, float *x, const struct sf_tensor *w);
-/* cs[t] = cosines then sines of position pos[t].  cs (n, n_rot). By token. */
-void sf_rope_angles(const struct sf_pass *p, float *cs);
-/* y[t] = rmsnorm(x[t]) * w for t < n, quantised into every form in mask. rows: NULL, or which rows
- * of x to take. By token, as sf_embed shares them. */
+/* Cosines then sines of position pos[t], of every layer and of local ones. By token. */
+void sf_rope_angles(const struct sf_pass *p);
+/* y[t] = rmsnorm(x[t]) * w for t < n (w NULL: x[t]), quantised into every form in mask. rows: NULL, or
+ * which rows of x to take. By token, as sf_embed shares them. */
 void sf_norm(const struct sf_pass *p, float *y, const float *x, const float *w, const uint32_t *rows,
              size_t n, uint32_t mask);
 /* Quantises x (n, k) into every form in mask. By token, a single one by blocks. */
@@ -37,21 +37,40 @@ struct sf_product { /* y[t] = W x[t] (+ bias) */
     float *y;
     const struct sf_tensor *w;
     const float *bias; /* NULL: none */
+    bool logits;       /* y is divided and capped as the configuration says */
 };
 /* count products (at most 3) of the same x (n, cols). */
 void sf_linear(const struct sf_pass *p, const struct sf_product *product, int count, const float *x,
                size_t n);
-/* x[t] += W a[t]; o (n, rows) is scratch. */
+/* x (n, dim) in place: rmsnorm over dim values, weights w. By token. */
+void sf_row_norm(const struct sf_pass *p, float *x, const float *w, size_t dim);
+/* x[t] += residual_scale * rmsnorm(o[t]) * w. By token. */
+void sf_norm_add(const struct sf_pass *p, float *x, float *o, const float *w);
+/* x[t] += residual_scale * W a[t]; o (n, rows) is scratch. */
 void sf_linear_add(const struct sf_pass *p, float *x, float *o, const struct sf_tensor *w,
                    const float *a);
-/* g[t] = silu(gate x[t]) * (up x[t]), quantised into every form in mask; u is scratch. */
+/* g[t] = act(gate x[t]) * (up x[t]), act SiLU or GELU, quantised into every form in mask; u is scratch. */
 void sf_swiglu(const struct sf_pass *p, float *g, float *u, const struct sf_layer *w, const float *x,
                uint32_t mask);
+
+/* A mixture of experts. Which n_used experts each token takes (the largest of r[t], of equal ones the
+ * first) and with what weight (softmax). By token. */
+void sf_route(const struct sf_pass *p, const float *r);
+/* sf_swiglu of each token's experts: g, u (n * n_used, ff). An expert's rows are read once for all
+ * its tokens; each product is one token's by itself, so that company does not change it. */
+void sf_experts_swiglu(const struct sf_pass *p, float *g, float *u, const struct sf_layer *w,
+                       const float *x, uint32_t mask);
+/* e[pair] = down g[pair]. */
+void sf_experts_down(const struct sf_pass *p, float *e, const struct sf_layer *w, const float *g);
+/* o[t] = sum of weight * e over the token's experts, largest weight first; x[t] += residual_scale *
+ * o[t]. By token. */
+void sf_experts_add(const struct sf_pass *p, float *x, float *o, const float *e);
 
 /* Per token and KV head: norm of q and k heads where the family has it, RoPE on both, k and v into
  * the cache. q (n, q_dim), k and v (n, kv_dim) in place. By (token, head). */
 void sf_rope_and_put(const struct sf_pass *p, uint32_t layer, const struct sf_layer *w);
-/* a[t] = softmax(q K / sqrt(head_dim)) V over positions 0..pos[t], for blocks of tokens and a KV head
+/* a[t] = softmax(cap(q K * attn_scale)) V over positions 0..pos[t], in a local layer over the last
+ * window of them, for blocks of tokens and a KV head
  * at a time, so that pages that tokens share are read once. rope: also what sf_rope_and_put does,
  * for the block's own rows first (only with p->apart). mask: forms to quantise a into, where heads
  * end with blocks (sf_attend_quantises); else the caller does. */

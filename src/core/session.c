@@ -30,11 +30,6 @@ static surefoot_status check(struct sizes *z, const surefoot_model *m,
     if (z->n_ctx > 1u << 24)
         return sf_fail(err, SUREFOOT_E_USAGE, 0, "a context of %u tokens: at most %u", z->n_ctx,
                        1u << 24);
-    if (m->config.window && z->n_ctx > m->config.window)
-        return sf_fail(err, SUREFOOT_E_UNSUPPORTED, 0,
-                       "a context of %u tokens exceeds the model's sliding window of %u, which is "
-                       "not supported: use -c %u",
-                       z->n_ctx, m->config.window, m->config.window);
     z->n_threads = o->n_threads ? o->n_threads : sf_default_threads();
     z->type_k = o->type_k == SUREFOOT_KV_F32 ? SF_KV_F32 : SF_KV_F16;
     z->type_v = o->type_v == SUREFOOT_KV_F32 ? SF_KV_F32 : SF_KV_F16;
@@ -76,13 +71,23 @@ static void plan_scratch(surefoot_session *s, const struct sizes *z) {
     t->a = sf_arena_take(a, B * q_dim, f);
     t->k = sf_arena_take(a, B * kv_dim, f);
     t->v = sf_arena_take(a, B * kv_dim, f);
-    t->g = sf_arena_take(a, B * c->ff_dim, f);
-    t->u = sf_arena_take(a, B * c->ff_dim, f);
+    const size_t P = B * sf_max(c->n_used, 1); /* rows of the feed-forward */
+    t->g = sf_arena_take(a, P * c->ff_dim, f);
+    t->u = sf_arena_take(a, P * c->ff_dim, f);
     t->cs = sf_arena_take(a, B * c->n_rot, f);
+    if (c->rope_base_local > 0) t->cs_local = sf_arena_take(a, B * c->n_rot, f);
+    if (c->n_experts) {
+        t->r = sf_arena_take(a, B * c->n_experts, f);
+        t->e = sf_arena_take(a, P * c->dim, f);
+        t->chosen_weight = sf_arena_take(a, P, f);
+        t->chosen = sf_arena_take(a, P, sizeof *t->chosen);
+        t->first = sf_arena_take(a, threads * (c->n_experts + 1), sizeof *t->first);
+        t->pair = sf_arena_take(a, threads * P, sizeof *t->pair);
+    }
     for (int form = SF_ACT_Q8_32; form < SF_ACT_COUNT; form++) {
         if (!(s->m->acts & 1u << form)) continue;
         plan_quantised(&t->qx[form], a, B, widest);
-        plan_quantised(&t->gx[form], a, B, ff);
+        plan_quantised(&t->gx[form], a, P, ff);
     }
     const struct sf_qtype *e = &sf_qtypes[s->m->tok_embd.type];
     t->row_bytes = sf_round_up((size_t)c->dim / e->block * e->bytes, SF_ALIGN);
@@ -102,6 +107,8 @@ static void plan(surefoot_session *s, const struct sizes *z) {
     s->n_seq = z->n_seq;
     s->max_step = z->max_step;
     s->n_threads = z->n_threads;
+    s->rope_freq =
+        s->m->rope_freq_long && z->n_ctx > c->n_ctx_orig ? s->m->rope_freq_long : s->m->rope_freq;
     struct sf_kv_shape shape = {.n_layers = c->n_layers,
                                 .n_heads = c->n_kv_heads,
                                 .head_dim = c->head_dim,

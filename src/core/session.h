@@ -38,6 +38,14 @@ struct sf_scratch {
     float *a;      /* (B, q_dim)      attention output                     */
     float *g, *u;  /* (B, ff)         gate and up                          */
     float *cs;     /* (B, n_rot)      cosines then sines of each row       */
+    float *cs_local; /* (B, n_rot)    the same of local layers; NULL: cs   */
+    /* A mixture of experts; P = B * n_used pairs (token, one of its experts), token by token. Then g
+     * and u are (P, ff). */
+    float *r;      /* (B, n_experts)  router                               */
+    float *e;      /* (P, dim)        what each chosen expert says         */
+    float *chosen_weight;      /* (P)                                      */
+    uint32_t *chosen;          /* (P) expert                               */
+    uint32_t *first, *pair;    /* (threads, n_experts + 1) (threads, P) pairs ordered by expert */
     float *hidden; /* (B, dim)        after the final norm, rows of out    */
     float *o;      /* (B, dim)        what a block adds to the residual    */
     struct sf_quantised qx[SF_ACT_COUNT]; /* of h or a, one set per form               */
@@ -58,6 +66,7 @@ struct surefoot_session {
     struct sf_scratch s;
     uint32_t n_ctx, max_batch, n_seq; /* n_seq: all sequences              */
     int n_threads;
+    const double *rope_freq;          /* (n_rot/2) the model's, for a context of n_ctx */
     int32_t *history;                 /* (n_seq, n_ctx) tokens             */
     int32_t *prompt;                  /* (n_ctx) ids of the prompt being read */
     /* Logits and hidden rows, handed to sequences by number and shared by forks. */
