@@ -372,6 +372,7 @@ int sf_cmd_inspect(struct sf_cli *c) {
     if (unnamed) return unnamed;
     surefoot_status s = sf_map_tables(&f.map, c->model, &err);
     if (s == SUREFOOT_OK) s = sf_gguf_parse(&f.g, f.map.data, f.map.size, &err);
+    if (s == SUREFOOT_OK) s = sf_gguf_join(&f.g, &f.map, c->model, &err);
     int code = 0;
     if (s != SUREFOOT_OK) {
         code = sf_cli_file_status(s, &err, c->model);

@@ -137,6 +137,7 @@ static int read_model(struct work *w) {
     surefoot_status s = sf_map_tables(&map, w->cli->model, &err);
     if (s != SUREFOOT_OK) return sf_cli_status(s, &err);
     s = sf_gguf_parse(&g, map.data, map.size, &err);
+    if (s == SUREFOOT_OK) s = sf_gguf_join(&g, &map, w->cli->model, &err);
     if (s == SUREFOOT_OK) s = sf_tokenizer_open(&t, &g, &err);
     if (s == SUREFOOT_OK && !w->standing) s = sf_chat_open_gguf(&w->standing, &g, &err);
     if (s == SUREFOOT_OK) {

@@ -198,6 +198,7 @@ int sf_cmd_tokenize(struct sf_cli *c) {
     surefoot_status s = sf_map_tables(&map, c->model, &err);
     if (s != SUREFOOT_OK) return sf_cli_file_status(s, &err, c->model);
     s = sf_gguf_parse(&g, map.data, map.size, &err);
+    if (s == SUREFOOT_OK) s = sf_gguf_join(&g, &map, c->model, &err);
     if (s == SUREFOOT_OK) s = sf_tokenizer_open(&t, &g, &err);
     code = s == SUREFOOT_OK ? with_tokenizer(c, t) : sf_cli_file_status(s, &err, c->model);
     sf_tokenizer_close(t);

@@ -66,6 +66,14 @@ surefoot_status sf_gguf_parse(struct sf_gguf *g, const void *data, size_t size,
                               surefoot_error *err);
 void sf_gguf_close(struct sf_gguf *g);
 
+/* g: parsed over m, the map of path. Where the file is the first of several (split.count), m becomes
+ * a map of all of them and g their joint tables; else both stay as they are, as they do on failure.
+ * E_USAGE: not the first part. E_FILE, E_IO: a part is missing, damaged, or not the one it is named as;
+ * the message names it. path may be NULL (then a part is E_UNSUPPORTED). */
+struct sf_map;
+surefoot_status sf_gguf_join(struct sf_gguf *g, struct sf_map *m, const char *path,
+                             surefoot_error *err);
+
 /* NULL if absent. */
 const struct sf_gguf_kv *sf_gguf_find(const struct sf_gguf *g, const char *key);
 const struct sf_gguf_tensor *sf_gguf_tensor_find(const struct sf_gguf *g, const char *name);

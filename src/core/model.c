@@ -601,6 +601,7 @@ surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
         s = sf_map_open(&m->map, path, err);
     if (s == SUREFOOT_OK && sf_packed_is(&m->map)) s = unpack(m, o, err);
     if (s == SUREFOOT_OK) s = sf_gguf_parse(&g, m->map.data, m->map.size, err);
+    if (s == SUREFOOT_OK) s = sf_gguf_join(&g, &m->map, o->file ? NULL : path, err);
     if (s == SUREFOOT_OK) s = open_tables(m, &g, o, err);
     sf_gguf_close(&g);
     if (s != SUREFOOT_OK) {

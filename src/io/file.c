@@ -43,27 +43,85 @@ static const char *kind_of(mode_t m) {
 
 /* ------------------------------------------------------------------------------------- reading */
 
-surefoot_status sf_map_open(struct sf_map *m, const char *path, surefoot_error *err) {
-    *m = (struct sf_map){0};
+/* A regular file, open for reading. */
+static surefoot_status open_regular(int *fd, size_t *size, const char *path, surefoot_error *err) {
     /* O_NONBLOCK: opening a FIFO must not wait for a writer before we can refuse it. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return fail_errno(err, "open", path);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) return fail_errno(err, "open", path);
     struct stat st;
     surefoot_status s = SUREFOOT_OK;
-    if (fstat(fd, &st) != 0) {
+    if (fstat(*fd, &st) != 0)
         s = fail_errno(err, "open", path);
-    } else if (!S_ISREG(st.st_mode)) {
+    else if (!S_ISREG(st.st_mode))
         s = sf_fail(err, SUREFOOT_E_IO, 0, "'%s' is %s: a regular file is needed", shown(path),
                     kind_of(st.st_mode));
-    } else if (st.st_size > 0) {
-        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    else
+        *size = (size_t)st.st_size;
+    if (s != SUREFOOT_OK) close(*fd);
+    return s;
+}
+
+surefoot_status sf_map_open(struct sf_map *m, const char *path, surefoot_error *err) {
+    *m = (struct sf_map){0};
+    int fd;
+    size_t size = 0;
+    SF_TRY(open_regular(&fd, &size, path, err));
+    surefoot_status s = SUREFOOT_OK;
+    if (size > 0) {
+        void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED)
             s = fail_errno(err, "map", path);
         else
-            *m = (struct sf_map){.data = p, .size = (size_t)st.st_size};
+            *m = (struct sf_map){.data = p, .size = size};
     }
     close(fd);
     return s;
+}
+
+/* Where the parts go: sizes first, as the addresses of all are reserved at once. */
+static surefoot_status place_parts(char *const *path, size_t n, size_t *offset, size_t *bytes,
+                                   size_t *total, surefoot_error *err) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    *total = 0;
+    for (size_t i = 0; i < n; i++) {
+        int fd;
+        SF_TRY(open_regular(&fd, &bytes[i], path[i], err));
+        close(fd);
+        if (bytes[i] == 0)
+            return sf_fail(err, SUREFOOT_E_FILE, 0, "'%s' is empty: download it again",
+                           shown(path[i]));
+        offset[i] = *total;
+        if (!sf_size_add(total, *total, sf_round_up(bytes[i], page)) || *total > SIZE_MAX / 2)
+            return sf_fail(err, SUREFOOT_E_MEMORY, 0, "the parts are too large together");
+    }
+    return SUREFOOT_OK;
+}
+
+surefoot_status sf_map_open_parts(struct sf_map *m, char *const *path, size_t n, size_t *offset,
+                                  size_t *bytes, surefoot_error *err) {
+    *m = (struct sf_map){0};
+    size_t total, size = 0;
+    SF_TRY(place_parts(path, n, offset, bytes, &total, err));
+    void *all = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) return fail_errno(err, "map", path[0]);
+    surefoot_status s = SUREFOOT_OK;
+    for (size_t i = 0; i < n && s == SUREFOOT_OK; i++) {
+        int fd;
+        s = open_regular(&fd, &size, path[i], err);
+        if (s != SUREFOOT_OK) break;
+        if (size != bytes[i])
+            s = sf_fail(err, SUREFOOT_E_IO, 0, "'%s' changed while it was opened", shown(path[i]));
+        else if (mmap((char *)all + offset[i], size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) ==
+                 MAP_FAILED)
+            s = fail_errno(err, "map", path[i]);
+        close(fd);
+    }
+    if (s != SUREFOOT_OK) {
+        munmap(all, total);
+        return s;
+    }
+    *m = (struct sf_map){.data = all, .size = total};
+    return SUREFOOT_OK;
 }
 
 surefoot_status sf_map_memory(struct sf_map *m, const void *data, size_t n, surefoot_error *err) {

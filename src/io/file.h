@@ -14,6 +14,10 @@ struct sf_map {
 };
 /* Regular files only (a directory, FIFO or device is refused). E_IO names the reason. */
 surefoot_status sf_map_open(struct sf_map *m, const char *path, surefoot_error *err);
+/* n files one behind the other in one map: file i has bytes[i] bytes from offset[i] on, a whole number
+ * of pages; between files there are zeros. As sf_map_open for each; E_FILE: one is empty. */
+surefoot_status sf_map_open_parts(struct sf_map *m, char *const *path, size_t n, size_t *offset,
+                                  size_t *bytes, surefoot_error *err);
 /* The same view of n bytes that lie in memory already and outlive it. E_USAGE: NULL with n > 0. */
 surefoot_status sf_map_memory(struct sf_map *m, const void *data, size_t n, surefoot_error *err);
 void sf_map_close(struct sf_map *m);

@@ -49,5 +49,14 @@ if(NOT CMAKE_CROSSCOMPILING AND PYTHON3 AND TARGET surefoot)
   set_tests_properties(golden.stories PROPERTIES LABELS "short;golden" TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 
+# Every family under a guard; models in several files.
+if(NOT CMAKE_CROSSCOMPILING AND PYTHON3 AND TARGET surefoot)
+  foreach(what families split)
+    add_test(NAME golden.${what} COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/golden/check_${what}.py
+      $<TARGET_FILE:surefoot> ${SUREFOOT_GOLDEN})
+    set_tests_properties(golden.${what} PROPERTIES LABELS "short;golden" TIMEOUT 300 FIXTURES_REQUIRED golden)
+  endforeach()
+endif()
+
 # Not a test: what tools/compare_encoders.py runs.
 surefoot_program(golden encode_file)
