@@ -216,8 +216,9 @@ static void one_model(const struct golden *g, FILE *bits) {
     static const struct {
         int threads;
         uint32_t split;
-    } ways[] = {{1, 0}, {3, 5}, {2, 17}, {2, 0}, {3, 0}, {1, 1}, {2, 1}};
-    const size_t n_ways = best_only ? 1 : quick ? 2 : SF_COUNT(ways);
+    } ways[] = {{1, 0}, {3, 5}, {2, 1}, {2, 17}, {2, 0}, {3, 0}, {1, 1}};
+    const bool few = strncmp(g->name, "llama", 5) != 0 && strncmp(g->name, "qwen3moe", 8) != 0;
+    const size_t n_ways = best_only ? 1 : quick ? 2 : few ? 3 : SF_COUNT(ways);
     for (int level = 0; surefoot_isa_name(level); level++) {
         const char *isa = surefoot_isa_name(level);
         if (surefoot_isa_usable(level) != 1) continue;

@@ -22,6 +22,7 @@ endif()
 surefoot_test(unit test_mlp short)
 surefoot_test(unit test_critic short)
 surefoot_test(unit test_board short)
+surefoot_test(unit test_families short)
 surefoot_test(unit test_builtin short)
 if(PYTHON3 AND TARGET surefoot AND NOT CMAKE_CROSSCOMPILING)
   add_test(NAME unit.chat_render COMMAND ${PYTHON3} ${CMAKE_CURRENT_LIST_DIR}/test_chat_render.py
