@@ -46,7 +46,7 @@ int sf_path_rank(const struct sf_path *p, int n, int *order) {
 
 void sf_tally_clear(struct sf_tally *t) {
     t->failed = 0;
-    t->n = t->n_penalty = 0;
+    t->n = t->n_doubt = t->n_penalty = 0;
 }
 
 static void count(struct sf_tally *t, int32_t token) {
@@ -88,11 +88,53 @@ void sf_tally_add(struct sf_tally *t, const struct sf_path *p, const struct sf_w
     }
 }
 
+void sf_tally_doubt(struct sf_tally *t, const struct sf_path *p) {
+    t->failed++;
+    for (uint32_t j = p->start; j < p->n; j++) {
+        int32_t v = p->tok[j - p->root].id;
+        int i = 0;
+        while (i < t->n_doubt && (t->doubt_at[i] != j || t->doubt_token[i] != v)) i++;
+        if (i == SF_GUARD_MAX_TALLY) return;
+        if (i == t->n_doubt) {
+            t->doubt_at[i] = j;
+            t->doubt_token[i] = v;
+            t->doubt_g[i] = 0;
+            t->n_doubt++;
+        }
+        t->doubt_g[i]++;
+    }
+}
+
 void sf_tally_penalties(struct sf_tally *t, double beta) {
-    t->n_penalty = t->n;
-    for (int i = 0; i < t->n; i++) {
-        double share = (double)t->g[i] / (double)t->failed;
-        float amount = (float)(SF_MUTANT(14, beta, -beta) * (share < 1 ? share : 1));
-        t->penalty[i] = (struct sf_penalty){t->token[i], amount};
+    t->beta = beta;
+    t->f_fixed = t->failed;
+    t->n_fixed = t->n;
+    memcpy(t->g_fixed, t->g, (size_t)t->n * sizeof *t->g);
+    t->ready = false;
+}
+
+static float penalty(const struct sf_tally *t, int32_t g) {
+    double share = (double)g / (double)t->f_fixed;
+    return (float)(SF_MUTANT(14, t->beta, -t->beta) * (share < 1 ? share : 1));
+}
+
+void sf_tally_at(struct sf_tally *t, uint32_t j) {
+    if (t->ready && t->at == j) return;
+    t->ready = true;
+    t->at = j;
+    t->n_penalty = t->n_fixed;
+    for (int i = 0; i < t->n_fixed; i++)
+        t->penalty[i] = (struct sf_penalty){t->token[i], penalty(t, t->g_fixed[i])};
+    if (SF_MUTANT(61, false, true)) return; /* broken: what the critic failed is drawn again */
+    for (int k = 0; k < t->n_doubt; k++) {
+        if (t->doubt_at[k] != j) continue;
+        int i = 0;
+        while (i < t->n_fixed && t->token[i] != t->doubt_token[k]) i++;
+        if (i < t->n_fixed) {
+            t->penalty[i].amount = penalty(t, t->g_fixed[i] + t->doubt_g[k]);
+        } else if (t->n_penalty < (int)SF_COUNT(t->penalty)) {
+            t->penalty[t->n_penalty++] =
+                (struct sf_penalty){t->doubt_token[k], penalty(t, t->doubt_g[k])};
+        }
     }
 }

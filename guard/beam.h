@@ -11,6 +11,7 @@ enum sf_life {
     SF_PATH_NONE,     /* not in use                                                   */
     SF_PATH_LIVE,     /* can go on                                                    */
     SF_PATH_FINISHED, /* its text has ended, and the end was charged                  */
+    SF_PATH_DOUBTED,  /* z >= 0, but failed by the critic: only if nothing else is left */
     SF_PATH_DROPPED   /* z < 0, a failure, or too long a lag: nothing of it is shown  */
 };
 
@@ -35,6 +36,7 @@ struct sf_path {
     struct sf_point tip;
     struct sf_state state;
     double value;       /* for ranking; NaN ranks last                                        */
+    float f1;           /* the critic's, where it was asked                                   */
     /* finished */
     surefoot_finish finish;
     int32_t part_id;    /* -1, or the token of which only part_bytes are text (stop string)   */
@@ -50,7 +52,8 @@ bool sf_path_same(const struct sf_path *a, const struct sf_path *b);
  * index ascending. Returns how many. */
 int sf_path_rank(const struct sf_path *p, int n, int *order);
 
-/* Failed candidates of one decision: F, and g(v) for every token v. */
+/* Failed candidates of one decision: F, g(v) for every token v, g(j, v) for every place j and token v
+ * (j is an index of the answer, so that it means the same from whatever token a round starts). */
 #define SF_GUARD_MAX_TALLY                                                                         \
     ((SF_GUARD_MAX_RETRIES + 1) * SF_GUARD_MAX_CANDIDATES * (SF_GUARD_MAX_BLOCK + 1))
 struct sf_tally {
@@ -59,15 +62,28 @@ struct sf_tally {
     int32_t token[SF_GUARD_MAX_TALLY];
     int32_t g[SF_GUARD_MAX_TALLY];    /* candidates whose fatal span holds the token */
     int32_t last[SF_GUARD_MAX_TALLY]; /* the last of them, so that each counts once   */
-    int n_penalty;                    /* fixed for a round, while its failures are counted */
-    struct sf_penalty penalty[SF_GUARD_MAX_TALLY];
+    int n_doubt;
+    uint32_t doubt_at[SF_GUARD_MAX_TALLY]; /* j */
+    int32_t doubt_token[SF_GUARD_MAX_TALLY], doubt_g[SF_GUARD_MAX_TALLY]; /* v, g(j, v) */
+    /* One round's penalties: fixed at its start, while its failures are counted. */
+    int n_fixed, f_fixed;
+    int32_t g_fixed[SF_GUARD_MAX_TALLY];
+    double beta;
+    bool ready;  /* penalty is that of place at */
+    uint32_t at;
+    int n_penalty;
+    struct sf_penalty penalty[SF_GUARD_MAX_TALLY + SF_GUARD_MAX_CANDIDATES];
 };
 void sf_tally_clear(struct sf_tally *t);
 /* p was dropped: why. Tokens are those after p->start; tokens that end the text are exempt.
  * before: bytes of text at p->start. */
 void sf_tally_add(struct sf_tally *t, const struct sf_path *p, const struct sf_why *why,
                   uint64_t before, const struct sf_generator *gen);
-/* beta min(1, g(v) / F) for every v, in t->penalty. */
+/* p was failed by the critic, with z >= 0: each of its tokens after p->start counts at its place. */
+void sf_tally_doubt(struct sf_tally *t, const struct sf_path *p);
+/* A round begins: what failed so far is what it is kept away from. */
 void sf_tally_penalties(struct sf_tally *t, double beta);
+/* beta min(1, (g(v) + g(j, v)) / F) for every v, in t->penalty. */
+void sf_tally_at(struct sf_tally *t, uint32_t j);
 
 #endif

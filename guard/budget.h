@@ -19,8 +19,8 @@
 #endif
 #define SF_GUARD_MAX_LAG 2 /* K > 1: blocks before a block of the best beam is kept */
 /* Tokens one path of the search may hold past the delivered text: held-back tokens, `lag` blocks
- * and the block in progress, and the token that made it unsafe. */
-#define SF_GUARD_MAX_TOKENS ((2 + SF_GUARD_MAX_LAG) * SF_GUARD_MAX_BLOCK + 2)
+ * and the block in progress, the token that made it unsafe, one that a critic has not seen yet. */
+#define SF_GUARD_MAX_TOKENS ((2 + SF_GUARD_MAX_LAG) * SF_GUARD_MAX_BLOCK + 4)
 /* B = 1 + N (2 + M): base model rows per delivered token, amortised (G4). */
 #define SF_GUARD_MAX_EVALS_PER_TOKEN (1 + SF_GUARD_MAX_CANDIDATES * (2 + SF_GUARD_MAX_RETRIES))
 

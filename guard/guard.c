@@ -12,6 +12,7 @@
 
 /* ------------------------------------------------------------------------------- open and close */
 
+/* The trunk, the prompt, a reserve for a critic; beams; candidates. */
 int sf_guard_sequences(const struct surefoot_policy *p) {
     bool beams = p->mode == SUREFOOT_GUARD_FULL && p->keep > 1;
     return SF_SEQ_FIRST + (beams ? p->keep : 0) + p->candidates;
@@ -19,7 +20,7 @@ int sf_guard_sequences(const struct surefoot_policy *p) {
 
 int sf_guard_draft_tokens(const struct surefoot_policy *p) {
     bool beams = p->mode == SUREFOOT_GUARD_FULL && p->keep > 1;
-    return (2 + (beams ? p->lag : 0)) * p->block + 1;
+    return (2 + (beams ? p->lag : 0)) * p->block + 2;
 }
 
 size_t sf_guard_search_bytes(void) {
@@ -68,6 +69,8 @@ static void plan(struct sf_guard *g) {
         g->pool[i].state = (struct sf_state){sf_arena_take(a, 1, c), sf_arena_take(a, 1, w)};
         g->pool[i].seq = SF_SEQ_FIRST + i;
     }
+    g->reserve.state = (struct sf_state){sf_arena_take(a, 1, c), sf_arena_take(a, 1, w)};
+    g->reserve.seq = SF_SEQ_RESERVE;
     g->work = (struct sf_state){sf_arena_take(a, 1, c), sf_arena_take(a, 1, w)};
     r->probe.cost = sf_arena_take(a, 1, c);
 }
@@ -80,7 +83,7 @@ static void configure(struct sf_guard *g, const struct surefoot_policy *p) {
     g->lag = g->k > 0 ? p->lag : 0;
     g->d = p->block;
     g->retries = p->retries;
-    g->n_slots = 2 * p->block + 2;
+    g->n_slots = (2 + g->lag) * p->block + 3; /* the last: looked at, not yet delivered */
     g->reader.gamma = sf_safety_gamma(p->gamma);
     g->reader.cost_bytes = p->cost->ops->state_bytes(p->cost);
     g->reader.reward_bytes = p->reward ? p->reward->ops->state_bytes(p->reward) : 0;
@@ -91,7 +94,7 @@ size_t sf_guard_bytes(const struct surefoot_policy *p) {
     size_t state = sf_round_up(sf_max(p->cost->ops->state_bytes(p->cost), 1), SF_ALIGN);
     if (p->reward) state += p->reward->ops->state_bytes(p->reward);
     size_t each = sf_round_up(state, SF_ALIGN) + SF_ALIGN, all;
-    int n = 2 * p->block + 2 + p->keep + p->candidates + 2;
+    int n = (2 + p->lag) * p->block + 3 + p->keep + p->candidates + 3;
     return sf_size_mul(&all, each, (size_t)n) ? sizeof(struct sf_guard) + all : SIZE_MAX;
 }
 
@@ -123,6 +126,10 @@ void sf_guard_close(struct sf_guard *g) {
     sf_free(g);
 }
 
+void sf_guard_use_critic(struct sf_guard *g, const struct surefoot_critic *critic) {
+    g->critic = critic;
+}
+
 void sf_guard_reset(struct sf_guard *g) {
     sf_safety_begin(&g->carry);
 }
@@ -140,34 +147,22 @@ static enum sf_decision halted(const struct sf_guard *g) {
     return g->halt == SF_HALT_LEDGER ? SF_DECIDED_DEAD_END : SF_DECIDED_STOP;
 }
 
-/* How many drafts candidate 0 keeps beyond the frontier (section 5; a critic sets this too). */
-static uint32_t run_length(const struct sf_guard *g) {
-    uint32_t d = g->now_d, calm = g->policy->w_calm < 0 ? 4 : (uint32_t)g->policy->w_calm;
-    if (g->trunk.tip.safety.spent > 0) return d;
-    if (g->kept < 8 && g->policy->w_calm < 0) calm = 8; /* openings steer the most */
-    return (uint32_t)sf_min(calm, SF_MUTANT(43, d, calm));
-}
-
 /* One decision: from the frontier to a kept block (lazy and undisturbed: to a kept token). */
 static enum sf_decision sf_guard_decide(struct sf_guard *g) {
-    int first = 0; /* round 0 opens candidates from here on */
+    enum sf_ahead ahead = SF_AHEAD_ON;
     sf_decision_begin(g);
 
-    /* Lazy (section 5): candidate 0 runs ahead of the frontier, alone, until it is dropped. */
+    /* Lazy (section 5): candidate 0 runs ahead of the frontier, alone, until it is dropped or
+     * doubted. The oldest drafts are kept until at most w remain. */
     if (g->lazy) {
-        bool lives = sf_run_ahead(g);
+        ahead = sf_run_ahead(g);
         if (g->halt != SF_HALT_NONE) return halted(g);
         if (g->trunk.life == SF_PATH_FINISHED) {
             g->winner = &g->trunk;
             return SF_DECIDED_FINISHED;
         }
-        if (lives) { /* keep the oldest drafts until at most w remain */
-            uint32_t w = run_length(g);
-            if (g->trunk.n > g->kept + w) g->kept = g->trunk.n - w;
-            return SF_DECIDED_KEPT;
-        }
+        if (ahead == SF_AHEAD_ON) return SF_DECIDED_KEPT;
         g->stats->branches++;
-        first = 1;
     }
 
     for (int r = 0; r <= g->retries; r++) {
@@ -179,15 +174,16 @@ static enum sf_decision sf_guard_decide(struct sf_guard *g) {
             sf_tally_penalties(&g->tally, g->policy->beta);
         }
         /* 1. Expand: N candidates from K beams, length tokens, one batch per token. */
-        bool open = sf_expand(g, r == 0 ? first : 0, revoke);
+        bool open = sf_expand(g, r == 0 ? ahead : SF_AHEAD_ON, revoke);
         for (uint32_t t = 0; open && t < length; t++) {
             int living = sf_living(g);
             if (living == 0 || (t > 0 && sf_out_of_time(g, living))) break;
             if (!sf_evaluate(g)) break;
             /* 1. Draw, 2. charge and drop at the first z < 0, 3. finish. */
-            for (int i = 0; i < g->n; i++)
-                if (sf_candidate(g, i)->life == SF_PATH_LIVE)
-                    sf_extend(g, sf_candidate(g, i), i, r);
+            for (int i = 0; i < g->n; i++) {
+                struct sf_path *c = sf_candidate(g, i);
+                if (c->life == SF_PATH_LIVE && c->n < c->start + length) sf_extend(g, c, i, r);
+            }
             if (g->halt != SF_HALT_NONE) break;
         }
         if (g->halt != SF_HALT_NONE) return halted(g);
@@ -195,17 +191,20 @@ static enum sf_decision sf_guard_decide(struct sf_guard *g) {
         if (revoke) sf_drop_unsettled(g);
         /* 4. Score, and keep the best K. */
         sf_score(g);
+        if (g->halt != SF_HALT_NONE) return halted(g);
         bool kept = sf_keep(g, revoke);
         if (g->halt != SF_HALT_NONE) return halted(g);
         if (kept) return g->winner ? SF_DECIDED_FINISHED : SF_DECIDED_KEPT;
+        sf_reserve_best(g, revoke);
         /* 5. None left: penalise what failed, and retry. */
         if (sf_out_of_time(g, 1)) {
+            if (sf_keep_reserve(g)) return SF_DECIDED_KEPT;
             g->halt = SF_HALT_DEADLINE;
             return SF_DECIDED_STOP;
         }
     }
-    /* 6. Retries spent. (With a critic: among candidates with z >= 0 the largest f1 is kept.) */
-    return SF_DECIDED_DEAD_END;
+    /* 6. Retries spent: of the candidates with z >= 0, if any, the largest f1 is kept. */
+    return sf_keep_reserve(g) ? SF_DECIDED_KEPT : SF_DECIDED_DEAD_END;
 }
 
 /* ------------------------------------------------------------------------------- one answer */
@@ -253,6 +252,10 @@ static surefoot_status begin(struct sf_guard *g, const struct sf_guard_run *run,
             err, SUREFOOT_E_USAGE, 0,
             "guard: the generator has %d sequences and %d rows, the policy needs %d and %d",
             gen->max_seq, gen->max_rows, SF_SEQ_FIRST + g->k + g->n, g->n);
+    if (g->critic && g->critic->n_hidden > gen->n_hidden)
+        return sf_fail(err, SUREFOOT_E_USAGE, 0,
+                       "guard: the critic reads rows of %u floats, this model has %u",
+                       g->critic->n_hidden, gen->n_hidden);
     g->run = run;
     g->gen = g->reader.gen = gen;
     g->stats = stats;
@@ -265,6 +268,8 @@ static surefoot_status begin(struct sf_guard *g, const struct sf_guard_run *run,
     g->last_id = -1;
     g->n_beams = g->n_blocks = 0;
     g->winner = NULL;
+    g->reserve.life = SF_PATH_NONE;
+    g->f1 = NAN;
     g->halt = SF_HALT_NONE;
     g->ready = true;
     g->pace =

@@ -13,6 +13,7 @@ int sf_guard_sequences(const struct surefoot_policy *p);
 /* Tokens past the delivered text that a sequence of the search may hold (sizes private KV pages). */
 int sf_guard_draft_tokens(const struct surefoot_policy *p);
 
+struct surefoot_critic; /* critic.h */
 struct sf_guard; /* one object of compile-time size plus cost states, sized at open */
 /* p must outlive the guard. gen (NULL: none) is only asked for the token ids of the fallback text;
  * without it that text is shown without ids. E_LIMIT names the constant of budget.h that p exceeds;
@@ -20,6 +21,9 @@ struct sf_guard; /* one object of compile-time size plus cost states, sized at o
 surefoot_status sf_guard_open(struct sf_guard **out, const struct surefoot_policy *p,
                               const struct sf_generator *gen, surefoot_error *err);
 void sf_guard_close(struct sf_guard *g);
+/* From the next answer on, candidates are valued and searches begun by this critic (NULL: none), which
+ * must outlive the guard or its replacement. Takes no memory. */
+void sf_guard_use_critic(struct sf_guard *g, const struct surefoot_critic *critic);
 /* A new conversation: z starts anew (scope = answer does so for every answer anyway). */
 void sf_guard_reset(struct sf_guard *g);
 /* Bytes of an open guard, an upper bound; and of the search object alone, a compile-time size. */

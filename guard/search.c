@@ -247,6 +247,7 @@ void sf_extend(struct sf_guard *g, struct sf_path *p, int i, int r) {
     struct sf_draw draw = {.t = p->n, .i = (uint32_t)i, .r = SF_MUTANT(21, (uint32_t)r, 0)};
     if (SF_MUTANT(20, i >= 1, false)) draw.temp_floor = (float)g->policy->branch_temp;
     if (r >= 1) {
+        sf_tally_at(&g->tally, p->n);
         draw.penalty = g->tally.penalty;
         draw.n_penalty = (size_t)g->tally.n_penalty;
     }
@@ -308,6 +309,7 @@ void sf_decision_begin(struct sf_guard *g) {
     g->now_n = g->n;
     g->now_d = (uint32_t)g->d;
     g->reader.shown = 0;
+    g->reserve.life = SF_PATH_NONE;
     if (!timed(g)) return;
     /* Fewer candidates first, but two as long as that helps; then a shorter block; then one. */
     double left = time_left(g);
@@ -318,20 +320,68 @@ void sf_decision_begin(struct sf_guard *g) {
     if (g->now_n > least && step_seconds(g, g->now_n) * g->now_d > left) g->now_n = least;
 }
 
-bool sf_run_ahead(struct sf_guard *g) {
+/* How many drafts candidate 0 keeps beyond the frontier: w. */
+static uint32_t run_length(const struct sf_guard *g) {
+    const struct surefoot_policy *p = g->policy;
+    uint32_t d = g->now_d, calm = p->w_calm < 0 ? (g->critic ? 0 : 4) : (uint32_t)p->w_calm;
+    double high = p->threshold_high < 0 && g->critic ? g->critic->tau_high : p->threshold_high;
+    if (g->trunk.tip.safety.spent > 0) return d;
+    if (SF_MUTANT(62, g->critic != NULL, false) && !((double)g->f1 >= high)) return d; /* or NaN */
+    if (!g->critic && g->kept < 8 && p->w_calm < 0) calm = 8; /* openings steer the most */
+    return (uint32_t)sf_min(calm, SF_MUTANT(43, d, calm));
+}
+
+static void keep_ahead(struct sf_guard *g) {
+    uint32_t w = run_length(g);
+    if (g->trunk.n > g->kept + w) g->kept = g->trunk.n - w;
+}
+
+enum sf_ahead sf_run_ahead(struct sf_guard *g) {
     struct sf_path *t = &g->trunk;
     t->start = g->kept;
     t->finish = SUREFOOT_FINISH_NONE;
-    if (evaluate(g, &t, 1))
-        sf_extend(g, t, 0, 0);
-    else if (g->halt == SF_HALT_NONE)
+    if (!evaluate(g, &t, 1)) {
+        if (g->halt != SF_HALT_NONE) return SF_AHEAD_ON;
         drop(g, t, NULL);
-    return t->life != SF_PATH_DROPPED;
+        return SF_AHEAD_DROPPED;
+    }
+    if (g->critic) {
+        g->f1 = sf_look(g, t).f1;
+        if (t->n > g->kept && SF_MUTANT(63, !((double)g->f1 > g->policy->threshold), false)) {
+            g->stats->doubts++;
+            return SF_AHEAD_DOUBTED;
+        }
+        keep_ahead(g);
+        t->start = g->kept;
+    }
+    sf_extend(g, t, 0, 0);
+    if (t->life == SF_PATH_DROPPED) return SF_AHEAD_DROPPED;
+    if (!g->critic && t->life == SF_PATH_LIVE) keep_ahead(g);
+    return SF_AHEAD_ON;
 }
 
-bool sf_expand(struct sf_guard *g, int first, bool revoke) {
+/* The trunk's drafts become candidate 0, which goes on. */
+static void adopt_drafts(struct sf_guard *g) {
+    const struct sf_path *t = &g->trunk;
+    struct sf_path *c = sf_candidate(g, 0);
+    if (SF_MUTANT(64, false, true) || !fork_seq(g, c->seq, t->seq)) return;
+    c->root = c->start = g->kept;
+    c->n = t->n;
+    c->evaluated = t->evaluated;
+    memcpy(c->tok, t->tok + (g->kept - g->base), (t->n - g->kept) * sizeof *c->tok);
+    c->tip = t->tip;
+    sf_state_copy(&g->reader, &c->state, &t->state);
+    c->parent = -1;
+    c->finish = SUREFOOT_FINISH_NONE;
+    c->part_id = -1;
+    c->part_bytes = 0;
+    c->torn = false;
+    c->life = SF_PATH_LIVE;
+}
+
+bool sf_expand(struct sf_guard *g, enum sf_ahead ahead, bool revoke) {
     struct sf_path *parent[SF_GUARD_MAX_CANDIDATES];
-    int n = 0;
+    int n = 0, first = ahead == SF_AHEAD_ON ? 0 : 1;
     for (int i = 0; i < g->n; i++) sf_candidate(g, i)->life = SF_PATH_NONE;
     if (revoke) {
         g->stats->revoked += g->kept - g->base;
@@ -343,13 +393,15 @@ bool sf_expand(struct sf_guard *g, int first, bool revoke) {
         g->reader.price = at->spent_end;
         at->late = at->safety.spent;
     }
+    if (ahead == SF_AHEAD_DOUBTED) adopt_drafts(g);
     for (int i = 0; i < g->n_beams; i++)
         if (g->pool[i].life == SF_PATH_LIVE) parent[n++] = &g->pool[i];
     if (n == 0) {
         if (!sf_trunk_rewind(g, g->kept)) return false;
         parent[n++] = &g->trunk;
     }
-    if (first >= g->now_n || !evaluate(g, parent, n)) return false;
+    if (first >= g->now_n) return sf_living(g) > 0;
+    if (!evaluate(g, parent, n)) return false;
     for (int i = first; i < g->now_n; i++) {
         struct sf_path *c = sf_candidate(g, i), *from = parent[i * n / g->now_n];
         if (!fork_seq(g, c->seq, from->seq)) continue;
@@ -404,13 +456,6 @@ void sf_drop_unsettled(struct sf_guard *g) {
     for (int i = 0; i < g->n; i++) {
         struct sf_path *p = sf_candidate(g, i);
         if (p->life == SF_PATH_LIVE && SF_MUTANT(22, p->tip.open < shown, false)) drop(g, p, NULL);
-    }
-}
-
-void sf_score(struct sf_guard *g) {
-    for (int i = 0; i < g->n; i++) {
-        struct sf_path *p = sf_candidate(g, i);
-        if (p->life == SF_PATH_LIVE) p->value = sf_reader_value(&g->reader, &p->tip, &p->state);
     }
 }
 

@@ -12,12 +12,14 @@
 
 #include "arena.h"
 #include "beam.h"
+#include "critic.h"
 #include "guard.h"
 
 #define SF_GUARD_SEPARATOR "\n\n" /* between delivered text and the fallback text */
 #define SF_GUARD_FALLBACK (SF_POLICY_MAX_FALLBACK + sizeof SF_GUARD_SEPARATOR) /* its bytes */
 
-enum { SF_SEQ_TRUNK, SF_SEQ_PROMPT, SF_SEQ_FIRST }; /* generator sequences; then beams, candidates */
+/* Generator sequences; then beams, candidates. */
+enum { SF_SEQ_TRUNK, SF_SEQ_PROMPT, SF_SEQ_RESERVE, SF_SEQ_FIRST };
 
 enum sf_halt { /* why the search cannot go on (section 2.7, and the ledger) */
     SF_HALT_NONE,
@@ -41,6 +43,7 @@ struct sf_guard {
     struct sf_arena arena; /* the models' states */
     struct sf_safety carry; /* safety state at the delivered byte: where a next answer of the same
                              * conversation starts (scope = conversation)                      */
+    const struct surefoot_critic *critic; /* NULL: none */
     int n, k, d, retries, lag; /* N, K, d, M, lag as the policy has them; lazy: K = 1, lag = 0 */
     bool lazy;
     struct { /* [0]: the fallback text; [1]: with the separator, after delivered text */
@@ -59,6 +62,7 @@ struct sf_guard {
     uint32_t base, kept;    /* delivered tokens; delivered and kept ones */
     int32_t last_id;        /* token base - 1 */
     struct sf_path trunk;
+    float f1;               /* of the trunk's tip, as the critic saw it last          */
     bool ready;             /* sequence 0 has logits behind the trunk's last evaluated token */
     int n_slots;            /* ring: slot i % n_slots is after i tokens, for i in base .. n + 1 */
     struct sf_point point[SF_GUARD_MAX_TOKENS];
@@ -73,6 +77,8 @@ struct sf_guard {
     int now_n;              /* N and d of this decision: the policy's, or less for the deadline */
     uint32_t now_d;
     struct sf_tally tally;
+    struct sf_path reserve; /* of all that the critic alone failed the one with the largest f1 */
+    bool reserve_revoked;   /* it starts from the delivered token, the kept ones were revoked  */
     enum sf_halt halt;
     struct sf_pace pace;
     /* delivery */
@@ -95,11 +101,19 @@ bool sf_trunk_take(struct sf_guard *g, const struct sf_path *p, uint32_t n);
 /* ---- steps of a decision, in their order; false where something failed or halted the search */
 /* F = 0, no penalties; N and d are the policy's, or what the deadline leaves time for. */
 void sf_decision_begin(struct sf_guard *g);
-/* Section 5: candidate 0, which is the trunk itself, draws one token more. False: it was dropped. */
-bool sf_run_ahead(struct sf_guard *g);
-/* Opens the candidates of a round from `first` on; all of them are living and evaluated.
+/* Section 5: candidate 0, which is the trunk itself, is looked at by the critic where there is one,
+ * then the oldest drafts are kept until at most w remain, and it draws one token more. */
+enum sf_ahead {
+    SF_AHEAD_ON,      /* it goes on, or has finished                     */
+    SF_AHEAD_DROPPED, /* z < 0, or a failure                             */
+    SF_AHEAD_DOUBTED  /* z >= 0, but f1 <= tau at its last token         */
+};
+enum sf_ahead sf_run_ahead(struct sf_guard *g);
+/* Opens the candidates of a round: all of them are living and evaluated. ahead (round 0 only): what
+ * became of the trunk's drafts: ON: all candidates start from the frontier; DOUBTED: the drafts go on
+ * as candidate 0; DROPPED: there is no candidate 0.
  * revoke: from the last delivered token instead of the frontier. */
-bool sf_expand(struct sf_guard *g, int first, bool revoke);
+bool sf_expand(struct sf_guard *g, enum sf_ahead ahead, bool revoke);
 int sf_living(const struct sf_guard *g);
 /* Evaluates the last tokens of the living candidates as one batch. */
 bool sf_evaluate(struct sf_guard *g);
@@ -109,10 +123,18 @@ void sf_drop_duplicates(struct sf_guard *g);
 /* After a revoke: what made the delivered text settled was taken back with the tokens behind it.
  * Drops candidates that have not settled it again (a deadline may have ended them early). */
 void sf_drop_unsettled(struct sf_guard *g);
-/* The value of each candidate: reward of the prefix or of the finished text. A critic's place. */
+/* The value of each candidate: reward of the finished text; of an unfinished one f2 if f1 > tau, else
+ * it is doubted; without a critic (or time to ask it) the reward of the prefix. */
 void sf_score(struct sf_guard *g);
 /* Keeps the best (g->winner if that ends the text). collapse: whatever K is, as for K = 1. */
 bool sf_keep(struct sf_guard *g, bool collapse);
+/* Of the round's doubted candidates the one with the largest f1 becomes the reserve, if it has more
+ * than the reserve. False: it could not be copied (a fault is noted). */
+void sf_reserve_best(struct sf_guard *g, bool revoked);
+/* Section 2.6: nothing else is left, the reserve is kept. False: there is none. */
+bool sf_keep_reserve(struct sf_guard *g);
+/* What the critic (which must be there) says of p, whose last token is evaluated. */
+struct sf_value sf_look(struct sf_guard *g, const struct sf_path *p);
 /* No time is left for a step of that many rows. */
 bool sf_out_of_time(const struct sf_guard *g, int rows);
 

@@ -286,6 +286,10 @@ typedef struct {
     double longest_gap_seconds;    /* between two deliveries, after the first                     */
     uint32_t deadline_misses;
     int64_t spent, budget;         /* millionths: sum of gamma^k c_k of delivered text, and d0    */
+    /* with a critic */
+    uint32_t doubts;               /* branches because f1 <= tau, not because z < 0               */
+    uint32_t doubted;              /* candidates with z >= 0 that f1 <= tau failed                */
+    uint32_t kept_doubted;         /* decisions that kept the best of those: nothing else was left */
 } surefoot_stats;
 
 /* Generates from prompt and calls emit for every piece of delivered text. guard NULL: unguarded,

@@ -108,6 +108,22 @@ static void random_policy(struct toy_run *r, uint64_t *s) {
     if (rarely(s, 5)) strcpy(p->fallback, rarely(s, 2) ? "b" : "b.a");
 }
 
+/* In half of the runs a critic, and never one that knows anything but by chance. */
+static void random_critic(struct toy_run *r, uint64_t *s) {
+    static const enum toy_critic_kind kinds[] = {TOY_NOISE,  TOY_NAN,    TOY_CONSTANT,
+                                                 TOY_SWINGS, TOY_TOKENS, TOY_SEES_Z};
+    if (rarely(s, 2)) return;
+    toy_critic_init(&r->critic, kinds[pick(s, (int)SF_COUNT(kinds))]);
+    r->critic.f1 = (float)pick(s, 3) / 2;
+    for (int v = 0; v < TOY_VOCAB; v++) {
+        r->critic.token_f1[v] = (float)pick(s, 5) / 4;
+        r->critic.token_f2[v] = (float)pick(s, 100);
+    }
+    r->critic.base.tau_high = 0.25 * pick(s, 5);
+    r->policy.threshold = 0.25 * pick(s, 5);
+    if (rarely(s, 3)) r->policy.threshold_high = 0.25 * pick(s, 5);
+}
+
 static void random_faults(struct toy_run *r, uint64_t *s) {
     struct toy *t = &r->toy;
     static const surefoot_status codes[] = {SUREFOOT_E_NUMERIC, SUREFOOT_E_CONTEXT,
@@ -148,6 +164,7 @@ void law_random(struct toy_run *r, uint64_t seed) {
     random_process(r, &s);
     random_policy(r, &s);
     r->toy.fail_with = SUREFOOT_OK;
+    random_critic(r, &s);
     if (rarely(&s, 4)) random_faults(r, &s);
     r->no_memory = true;
 }
@@ -369,6 +386,9 @@ static void remember(const struct toy_run *r) {
     s->ledger += r->status == SUREFOOT_E_LIMIT;
     s->delivered += r->n_id;
     s->evals += r->stats.evals;
+    s->doubts += r->stats.doubts;
+    s->doubted += r->stats.doubted;
+    s->kept_doubted += r->stats.kept_doubted;
 }
 
 static const char *try_seed(uint64_t seed) {
@@ -394,7 +414,7 @@ const char *law_random_trees(uint64_t n) {
     /* A run that never came to a rare path proves nothing about it. */
     const struct law_seen *s = &law_seen;
     bool all = s->branches && s->drops && s->retries && s->revoked && s->fallbacks && s->cuts &&
-               s->faults && s->undisturbed;
+               s->faults && s->undisturbed && s->doubts && s->doubted && s->kept_doubted;
     for (int f = SUREFOOT_FINISH_EOS; f <= SUREFOOT_FINISH_ABORTED; f++) all &= s->finish[f] > 0;
     return n < 20000 || all ? NULL : "the random trees leave a path untried";
 }

@@ -30,7 +30,7 @@ extern const size_t n_laws;
 /* Counted by the random trees, to show what they covered. */
 struct law_seen {
     uint64_t trees, branches, drops, retries, revoked, fallbacks, cuts, finish[9], faults, ledger,
-        delivered, evals, undisturbed;
+        delivered, evals, undisturbed, doubts, doubted, kept_doubted;
 };
 extern struct law_seen law_seen;
 extern uint64_t law_first_seed; /* of the random trees */

@@ -29,15 +29,17 @@ int main(int argc, char **argv) {
             tests[n++] = (struct CMUnitTest){laws[i].name, law, NULL, NULL, (void *)&laws[i]};
     int failed = _cmocka_run_group_tests("guard", tests, n, NULL, NULL);
     const struct law_seen *s = &law_seen;
-    printf("%llu trees: %llu tokens delivered, %llu rows, %llu branches, %llu drops, %llu retries, "
-           "%llu tokens revoked, %llu fallbacks, %llu cuts, %llu faults, %llu ledgers spent, "
-           "%llu undisturbed\n",
-           (unsigned long long)s->trees, (unsigned long long)s->delivered,
-           (unsigned long long)s->evals, (unsigned long long)s->branches,
-           (unsigned long long)s->drops, (unsigned long long)s->retries,
-           (unsigned long long)s->revoked, (unsigned long long)s->fallbacks,
-           (unsigned long long)s->cuts, (unsigned long long)s->faults,
-           (unsigned long long)s->ledger, (unsigned long long)s->undisturbed);
+    printf(
+        "%llu trees: %llu tokens delivered, %llu rows, %llu branches, %llu drops, %llu retries, "
+        "%llu tokens revoked, %llu fallbacks, %llu cuts, %llu faults, %llu ledgers spent, "
+        "%llu undisturbed; by critics %llu branches, %llu candidates doubted, %llu of them kept\n",
+        (unsigned long long)s->trees, (unsigned long long)s->delivered,
+        (unsigned long long)s->evals, (unsigned long long)s->branches, (unsigned long long)s->drops,
+        (unsigned long long)s->retries, (unsigned long long)s->revoked,
+        (unsigned long long)s->fallbacks, (unsigned long long)s->cuts,
+        (unsigned long long)s->faults, (unsigned long long)s->ledger,
+        (unsigned long long)s->undisturbed, (unsigned long long)s->doubts,
+        (unsigned long long)s->doubted, (unsigned long long)s->kept_doubted);
     printf("finish:");
     for (int f = 0; f < 9; f++) printf(" %d:%llu", f, (unsigned long long)s->finish[f]);
     printf("\n");

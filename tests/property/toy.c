@@ -155,9 +155,19 @@ static float logprob(void *self, int q, int32_t token) {
 }
 
 static const float *hidden(void *self, int q) {
-    SF_UNUSED(self);
-    SF_UNUSED(q);
-    return NULL;
+    struct toy *t = self;
+    if (q < 0 || q >= TOY_SEQ || !t->seq[q].logits) {
+        toy_break(t, "hidden row of sequence %d, which has none", q);
+        return NULL;
+    }
+    uint64_t h = t->seed;
+    for (uint32_t i = 0; i < t->seq[q].n; i++) h = mix(h + (uint64_t)t->seq[q].token[i] + 1);
+    float *row = t->row[q];
+    row[0] = (float)t->seq[q].token[t->seq[q].n - 1];
+    row[1] = t->seq[q].n > 1 ? (float)t->seq[q].token[t->seq[q].n - 2] : -1;
+    row[2] = (float)t->seq[q].n;
+    row[3] = (float)(h >> 40);
+    return row;
 }
 
 static surefoot_status fork(void *self, int dst, int src, surefoot_error *err) {
@@ -234,6 +244,7 @@ struct sf_generator toy_generator(struct toy *t) {
                                  .max_rows = TOY_SEQ,
                                  .n_ctx = t->n_ctx,
                                  .n_vocab = (uint32_t)t->n_vocab,
+                                 .n_hidden = TOY_HIDDEN,
                                  .step = step,
                                  .sample = sample,
                                  .logprob = logprob,
@@ -497,6 +508,38 @@ void toy_reward_init(struct toy_reward *r, char byte) {
     *r = (struct toy_reward){.base.ops = &ops, .byte = byte};
 }
 
+/* ------------------------------------------------------------------------------- critics */
+
+static struct sf_value critic_value(const struct surefoot_critic *base, const float *hidden,
+                                    float z) {
+    static const float swings[] = {0, 1, NAN, INFINITY, -INFINITY, 1e30f, -3, 0.5f, 0.50001f};
+    const struct toy_critic *c = (const struct toy_critic *)base;
+    ++*c->asked;
+    if (!(z >= 0 && z <= 1)) toy_break(c->toy, "the critic is told z / d0 = %g", (double)z);
+    uint64_t h = mix((uint64_t)hidden[3] + 77 * (uint64_t)(z * 1024));
+    int last = (int)hidden[0];
+    switch (c->kind) {
+    case TOY_NOISE:
+        return (struct sf_value){(float)(h >> 40) / 16777216.0f, (float)(h & 255)};
+    case TOY_CONSTANT:
+        return (struct sf_value){c->f1, c->f2};
+    case TOY_SWINGS:
+        return (struct sf_value){swings[h % 9], swings[h / 9 % 9]};
+    case TOY_TOKENS:
+        return (struct sf_value){c->token_f1[last], c->token_f2[last]};
+    case TOY_SEES_Z:
+        return (struct sf_value){z, 0};
+    default:
+        return (struct sf_value){NAN, NAN};
+    }
+}
+
+void toy_critic_init(struct toy_critic *c, enum toy_critic_kind kind) {
+    *c = (struct toy_critic){.kind = kind};
+    c->base =
+        (struct surefoot_critic){.value = critic_value, .n_hidden = TOY_HIDDEN, .tau_high = 0.75};
+}
+
 /* ------------------------------------------------------------------------------- one run */
 
 void toy_run_init(struct toy_run *r) {
@@ -615,6 +658,9 @@ bool toy_go(struct toy_run *r) {
     r->cost.lie_at = lie;
     r->calls = 0;
     if (r->status != SUREFOOT_OK) return false;
+    r->critic.toy = &r->toy;
+    r->critic.asked = &r->asked;
+    if (r->critic.kind != TOY_NO_CRITIC) sf_guard_use_critic(g, &r->critic.base);
     struct sf_guard_run run = {.gen = &gen,
                                .prompt = r->prompt,
                                .n_prompt = r->n_prompt,
@@ -628,6 +674,7 @@ bool toy_go(struct toy_run *r) {
     for (int i = 0; i < r->answers; i++) {
         if (r->others) r->toy.draw_seed = seed + (uint64_t)(r->answers - 1 - i) * 77;
         r->n_text = r->n_id = 0;
+        r->asked = 0;
         r->toy.rows = r->toy.steps = r->toy.samples = r->toy.forks = r->toy.polls = 0;
         r->toy.retry_draws = r->toy.longest = 0;
         r->n_mark = 0;

@@ -9,9 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "critic.h"
 #include "guard.h"
 
-enum { TOY_VOCAB = 16, TOY_SEQ = 20, TOY_CTX = 160, TOY_TEXT = 4096, TOY_EMITS = 512 };
+enum {
+    TOY_VOCAB = 16,
+    TOY_SEQ = 20,
+    TOY_CTX = 160,
+    TOY_TEXT = 4096,
+    TOY_EMITS = 512,
+    TOY_HIDDEN = 4
+};
 
 /* ---- the process: P(next | last tokens) is a hash; tokens are short byte strings */
 struct toy {
@@ -41,8 +49,9 @@ struct toy {
     uint64_t retry_draws; /* draws with r > 0                                         */
     uint64_t twins;       /* rows of a step whose sequences hold the same tokens      */
     double clock;
-    char broken[160]; /* first rule that was broken                               */
-    uint32_t longest; /* longest sequence ever                                    */
+    char broken[160];               /* first rule that was broken                               */
+    uint32_t longest;               /* longest sequence ever                                    */
+    float row[TOY_SEQ][TOY_HIDDEN]; /* hidden rows handed out */
 };
 void toy_init(struct toy *t);
 struct sf_generator toy_generator(struct toy *t);
@@ -94,6 +103,25 @@ struct toy_reward {
 };
 void toy_reward_init(struct toy_reward *r, char byte);
 
+/* ---- critics: a hidden row is the last token, the one before, how many there are, and a hash of all */
+enum toy_critic_kind {
+    TOY_NO_CRITIC,
+    TOY_NOISE,    /* hashes                                        */
+    TOY_NAN,      /* never a number                                */
+    TOY_CONSTANT, /* f1 and f2 of it                               */
+    TOY_SWINGS,   /* 0, 1, NaN, infinities and sizes beyond [0, 1] */
+    TOY_TOKENS,   /* a table over the last token                   */
+    TOY_SEES_Z    /* f1 = z                                        */
+};
+struct toy_critic {
+    struct surefoot_critic base;
+    enum toy_critic_kind kind;
+    float f1, f2, token_f1[TOY_VOCAB], token_f2[TOY_VOCAB];
+    struct toy *toy; /* where a z outside [0, 1] is reported */
+    uint64_t *asked;
+};
+void toy_critic_init(struct toy_critic *c, enum toy_critic_kind kind);
+
 /* ---- one run and everything that was seen of it */
 struct toy_run {
     struct toy toy;
@@ -101,6 +129,8 @@ struct toy_run {
     struct sf_cost *real; /* in place of the toy's cost model, if not NULL */
     struct toy_reward reward;
     bool with_reward;
+    struct toy_critic critic;
+    uint64_t asked; /* times the critic was asked */
     struct surefoot_policy policy;
     int calls;   /* of the cost model */
     int answers; /* by the same guard, one after the other */
