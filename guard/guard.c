@@ -134,6 +134,17 @@ void sf_guard_reset(struct sf_guard *g) {
     sf_safety_begin(&g->carry);
 }
 
+void sf_guard_resume(struct sf_guard *g, int64_t spent, uint64_t steps) {
+    sf_safety_begin(&g->carry);
+    if (spent > 0) g->carry.spent = spent;
+    /* Fewer steps make later charges heavier, so the bound on this loop errs on the safe side. */
+    for (uint64_t t = 0, before = 0; t < steps && t < 1 << 24; t++) {
+        before = g->carry.power;
+        sf_safety_step(&g->carry, g->reader.gamma);
+        if (g->carry.power == before) break;
+    }
+}
+
 /* ------------------------------------------------------------------------------- the decision */
 
 enum sf_decision {

@@ -26,6 +26,8 @@ void sf_guard_close(struct sf_guard *g);
 void sf_guard_use_critic(struct sf_guard *g, const struct surefoot_critic *critic);
 /* A new conversation: z starts anew (scope = answer does so for every answer anyway). */
 void sf_guard_reset(struct sf_guard *g);
+/* scope = conversation: what the answers before spent (millionths), in how many steps. */
+void sf_guard_resume(struct sf_guard *g, int64_t spent, uint64_t steps);
 /* Bytes of an open guard, an upper bound; and of the search object alone, a compile-time size. */
 size_t sf_guard_bytes(const struct surefoot_policy *p);
 size_t sf_guard_search_bytes(void);

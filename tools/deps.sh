@@ -18,7 +18,8 @@ lib libzstd|libzstd-dev
 lib libpcre2-8|libpcre2-dev
 lib libutf8proc|libutf8proc-dev
 lib inih|libinih-dev
-lib jansson|libjansson-dev'
+lib jansson|libjansson-dev
+lib libedit|libedit-dev'
 test='lib cmocka|libcmocka-dev
 cmd c++|g++
 numpy|python3-numpy'
@@ -42,6 +43,7 @@ arm libpcre2-8.so|libpcre2-dev:arm64
 arm libutf8proc.so|libutf8proc-dev:arm64
 arm libinih.so|libinih-dev:arm64
 arm libjansson.so|libjansson-dev:arm64
+arm libedit.so|libedit-dev:arm64
 arm libcmocka.so|libcmocka-dev:arm64'
 
 have() { # KIND [WHAT]

@@ -81,7 +81,8 @@ void surefoot_policy_describe(const surefoot_policy *p, surefoot_policy_info *in
                                    .allow_logprobs = p->allow_logprobs,
                                    .fallback = p->fallback,
                                    .cost = p->cost_text,
-                                   .reward = p->reward_text};
+                                   .reward = p->reward_text,
+                                   .scope_conversation = p->scope_conversation};
 }
 
 surefoot_status surefoot_policy_set(surefoot_policy *p, const char *key, const char *value,

@@ -163,6 +163,9 @@ typedef struct {
     surefoot_kv_type type_k, type_v; /* default F16; type_k and type_v may differ                 */
     int n_threads;                 /* 0: surefoot_default_threads()                               */
     const surefoot_policy *policy; /* sizes the search for this policy; NULL: no search           */
+    surefoot_progress_fn progress; /* "prefill", in tokens, after each pass of a prompt; may be
+                                      NULL. Nonzero stops: E_ABORTED                              */
+    void *user;
 } surefoot_session_options;
 
 SUREFOOT_API void surefoot_session_options_init(surefoot_session_options *o);
@@ -334,6 +337,7 @@ typedef struct {
     int allow_logprobs;
     const char *fallback;
     const char *cost, *reward;     /* kinds, e.g. "lexicon", "sum(words, names)"                  */
+    int scope_conversation;        /* 1: z goes on from answer to answer; 0: it starts anew       */
 } surefoot_policy_info;
 SUREFOOT_API void surefoot_policy_describe(const surefoot_policy *p, surefoot_policy_info *info);
 /* Overrides one key of [guard] as if the file had it ("candidates", "4"); bounds are checked. */
@@ -352,6 +356,10 @@ SUREFOOT_API void surefoot_guard_budget_describe(surefoot_guard_budget *b);
 SUREFOOT_API surefoot_status surefoot_guard_open(surefoot_guard **out, surefoot_session *s,
                                                  const surefoot_policy *p, surefoot_error *err);
 SUREFOOT_API void surefoot_guard_close(surefoot_guard *g);
+/* Under scope = conversation: the next answer follows answers that spent so much (millionths) in so
+ * many steps, as surefoot_audit finds them; 0, 0: a new conversation. A saved conversation is resumed
+ * with what an audit of its answers says, never with what its file says. Otherwise no effect. */
+SUREFOOT_API void surefoot_guard_resume(surefoot_guard *g, int64_t spent, uint64_t steps);
 
 /* The verdict on a finished text, without a model: charges in order, per prefix. prompt is read
  * first and is free. model may be NULL for cost models that read only text; ids replace text.

@@ -68,7 +68,7 @@ struct sf_cli {
     int json, quiet, verbose, force, help, version;
     /* text in */
     const char *prompt, *file, *after, *system, *chat_template, *ids;
-    int raw, echo, no_bos, special, decode, bare_ids, jsonl;
+    int raw, echo, no_bos, special, decode, bare_ids, jsonl, no_history;
     /* sampling */
     const char *samplers;
     struct sf_cli_list stop, logit_bias, guard_set;
@@ -152,6 +152,8 @@ void sf_cli_note(const struct sf_cli *c, const char *fmt, ...) SF_CLI_PRINTF(2, 
 void sf_cli_say(const struct sf_cli *c, const char *fmt, ...) SF_CLI_PRINTF(2, 3); /* with -v */
 /* A plain line on stderr, dim on a terminal; not with -q. */
 void sf_cli_stats(const struct sf_cli *c, const char *line);
+/* A plain line on stderr that was asked for: also with -q. */
+void sf_cli_tell(const struct sf_cli *c, const char *fmt, ...) SF_CLI_PRINTF(2, 3);
 
 /* Length of the valid UTF-8 character at p (n bytes left) and its code point; 0: none. */
 size_t sf_cli_char(const unsigned char *p, size_t n, uint32_t *cp);
@@ -203,6 +205,8 @@ void sf_cli_signals(void);
 /* The session that Ctrl-C stops; NULL: none. */
 void sf_cli_abortable(surefoot_session *s);
 bool sf_cli_interrupted(void);
+/* A dialogue goes on after Ctrl-C: what was interrupted is over. */
+void sf_cli_uninterrupt(void);
 
 /* --------------------------------------------------------------------- pieces commands share */
 
@@ -212,6 +216,11 @@ int sf_cli_path(const char *option, const char *path);
 int sf_cli_open_model(struct sf_cli *c, surefoot_model **m); /* -m, -t, -c, --force, SUREFOOT_ISA */
 /* --guard FILE with --guard-set applied; *p is NULL for "off" and when --guard was not given. */
 int sf_cli_open_policy(const struct sf_cli *c, surefoot_policy **p);
+/* 0, or 2 after one line where --guard was not given (a policy that lies beside the model is named,
+ * never used on its own). */
+int sf_cli_needs_policy(const struct sf_cli *c);
+/* --chat-template where it names a file: its text, in malloc'ed memory; NULL: a name, or none. */
+int sf_cli_template(const struct sf_cli *c, char **text);
 /* o from _init, then -c, -b, -t, -ctk, -ctv. */
 int sf_cli_session_options(const struct sf_cli *c, surefoot_session_options *o);
 int sf_cli_open_session(const struct sf_cli *c, surefoot_session **s, const surefoot_model *m,

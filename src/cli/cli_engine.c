@@ -127,6 +127,35 @@ int sf_cli_open_policy(const struct sf_cli *c, surefoot_policy **p) {
     return 0;
 }
 
+/* A policy file next to the model is named, never used on its own. */
+static void name_policy_beside(const struct sf_cli *c) {
+    char path[4096];
+    const char *dot = strrchr(c->model, '.'), *slash = strrchr(c->model, '/');
+    size_t stem = dot && (!slash || dot > slash) ? (size_t)(dot - c->model) : strlen(c->model);
+    snprintf(path, sizeof path, "%.*s.ini", (int)stem, c->model);
+    if (access(path, R_OK) == 0)
+        sf_cli_note(c, "a policy lies beside the model; to use it: --guard %s", path);
+}
+
+int sf_cli_needs_policy(const struct sf_cli *c) {
+    if (c->guard) return 0;
+    name_policy_beside(c);
+    return sf_cli_fail(2,
+                       "%s needs a policy for this model: --guard POLICY.ini, or --guard off for "
+                       "text that nothing checks",
+                       c->command->name);
+}
+
+int sf_cli_template(const struct sf_cli *c, char **text) {
+    size_t n;
+    *text = NULL;
+    if (!c->chat_template || access(c->chat_template, R_OK)) return 0;
+    int code = sf_cli_read(c->chat_template, text, &n);
+    if (!code && (strlen(*text) != n || !strchr(*text, '{')))
+        code = sf_cli_fail(3, "%s is no chat template", c->chat_template);
+    return code;
+}
+
 static int kv_type(const char *option, const char *name, surefoot_kv_type *out) {
     if (!name || !strcmp(name, "f16")) {
         *out = SUREFOOT_KV_F16;

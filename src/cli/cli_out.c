@@ -258,3 +258,8 @@ void sf_cli_abortable(surefoot_session *s) {
 bool sf_cli_interrupted(void) {
     return interrupted != 0;
 }
+
+void sf_cli_uninterrupt(void) {
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 0}, NULL);
+    interrupted = 0;
+}

@@ -18,16 +18,17 @@ const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
 
 #define BIT(id) (UINT64_C(1) << SF_CMD_##id)
 #define ALL     (~UINT64_C(0))
+#define TALK (BIT(run) | BIT(chat))
 #define MODEL                                                                                      \
-    (BIT(run) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) | BIT(bench) |            \
+    (TALK | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) | BIT(bench) |            \
      BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
-#define ENGINE (BIT(run) | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval))
+#define ENGINE (TALK | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval))
 #define KV     (ENGINE | BIT(inspect))
 #define TEXT   (BIT(run) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
-#define GUARD  (BIT(run) | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
+#define GUARD  (TALK | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
 #define FILES  (BIT(pack) | BIT(unpack)) /* IN OUT: a file is made */
 #define JSON                                                                                       \
-    (BIT(run) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(doctor) |            \
+    (TALK | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(doctor) |            \
      BIT(guard_check) | BIT(guard_budget))
 #define AT(field) offsetof(struct sf_cli, field)
 #define I32       2147483647.0
@@ -41,10 +42,11 @@ const struct sf_option sf_options[] = {
      "the text from a file, byte for byte (- is stdin; stdin is also read when neither -p nor -f is given)"},
     {"--after", "TEXT", SF_OPT_STR, AT(after), 0, 0, BIT(guard_check),
      "the prompt that the text answers: read first, free of charge"},
-    {"-sys, --system-prompt, --system", "TEXT", SF_OPT_STR, AT(system), 0, 0, BIT(run), "a system message before the prompt"},
-    {"--chat-template", "NAME|FILE", SF_OPT_STR, AT(chat_template), 0, 0, BIT(run) | BIT(render),
+    {"-sys, --system-prompt, --system", "TEXT", SF_OPT_STR, AT(system), 0, 0, TALK, "a system message before the prompt"},
+    {"--chat-template", "NAME|FILE", SF_OPT_STR, AT(chat_template), 0, 0, TALK | BIT(render),
      "a template by name (chatml, llama2, llama3, qwen3, ...) or from a file, instead of the model's own"},
     {"--raw", NULL, SF_OPT_FLAG, AT(raw), 0, 0, BIT(run), "no chat template: the text is continued as it is"},
+    {"--no-history", NULL, SF_OPT_FLAG, AT(no_history), 0, 0, BIT(chat), "read and keep no history file of typed lines"},
     {"--echo", NULL, SF_OPT_FLAG, AT(echo), 0, 0, BIT(run), "print the prompt first"},
     {"--ids", NULL, SF_OPT_FLAG, AT(bare_ids), 0, 0, BIT(tokenize), "a bare JSON array of ids"},
     {"--ids", "[LIST]", SF_OPT_IDS, AT(ids), 0, 0, BIT(guard_check),
@@ -56,22 +58,22 @@ const struct sf_option sf_options[] = {
     {"--special", NULL, SF_OPT_FLAG, AT(special), 0, 0, BIT(tokenize),
      "spellings of special tokens in the text become those tokens (--decode: they are spelled out)"},
     /* ---- sampling */
-    {"-n, --predict, --n-predict", "N", SF_OPT_INT, AT(predict), -1, I32, BIT(run) | BIT(guard_eval),
+    {"-n, --predict, --n-predict", "N", SF_OPT_INT, AT(predict), -1, I32, TALK | BIT(guard_eval),
      "most new tokens (default 256; -1: until the context is full)"},
-    {"--temp, --temperature", "F", SF_OPT_REAL, AT(temp), 0, 1e6, BIT(run) | BIT(guard_eval), "temperature; 0 takes the likeliest token (default 0.8)"},
-    {"--top-k", "N", SF_OPT_INT, AT(top_k), 0, I32, BIT(run) | BIT(guard_eval), "keep the N likeliest; 0: off (default 40)"},
-    {"--top-p", "F", SF_OPT_REAL, AT(top_p), 0, 1, BIT(run) | BIT(guard_eval), "keep the likeliest up to this mass; 1: off (default 0.95)"},
-    {"--min-p", "F", SF_OPT_REAL, AT(min_p), 0, 1, BIT(run) | BIT(guard_eval), "drop what is less likely than F times the best; 0: off (default 0.05)"},
-    {"--repeat-penalty", "F", SF_OPT_REAL, AT(repeat_penalty), 0, 1e6, BIT(run), "divide the logits of recent tokens; 1: off (default)"},
-    {"--presence-penalty", "F", SF_OPT_REAL, AT(presence_penalty), -1e6, 1e6, BIT(run), "subtract once for a recent token (default 0)"},
-    {"--frequency-penalty", "F", SF_OPT_REAL, AT(frequency_penalty), -1e6, 1e6, BIT(run), "subtract for each time it came (default 0)"},
-    {"--repeat-last-n", "N", SF_OPT_INT, AT(repeat_last_n), -1, I32, BIT(run), "tokens the penalties look back (default 64; -1: all)"},
-    {"--samplers", "ORDER", SF_OPT_STR, AT(samplers), 0, 0, BIT(run),
+    {"--temp, --temperature", "F", SF_OPT_REAL, AT(temp), 0, 1e6, TALK | BIT(guard_eval), "temperature; 0 takes the likeliest token (default 0.8)"},
+    {"--top-k", "N", SF_OPT_INT, AT(top_k), 0, I32, TALK | BIT(guard_eval), "keep the N likeliest; 0: off (default 40)"},
+    {"--top-p", "F", SF_OPT_REAL, AT(top_p), 0, 1, TALK | BIT(guard_eval), "keep the likeliest up to this mass; 1: off (default 0.95)"},
+    {"--min-p", "F", SF_OPT_REAL, AT(min_p), 0, 1, TALK | BIT(guard_eval), "drop what is less likely than F times the best; 0: off (default 0.05)"},
+    {"--repeat-penalty", "F", SF_OPT_REAL, AT(repeat_penalty), 0, 1e6, TALK, "divide the logits of recent tokens; 1: off (default)"},
+    {"--presence-penalty", "F", SF_OPT_REAL, AT(presence_penalty), -1e6, 1e6, TALK, "subtract once for a recent token (default 0)"},
+    {"--frequency-penalty", "F", SF_OPT_REAL, AT(frequency_penalty), -1e6, 1e6, TALK, "subtract for each time it came (default 0)"},
+    {"--repeat-last-n", "N", SF_OPT_INT, AT(repeat_last_n), -1, I32, TALK, "tokens the penalties look back (default 64; -1: all)"},
+    {"--samplers", "ORDER", SF_OPT_STR, AT(samplers), 0, 0, TALK,
      "the chain (default \"penalties;top_k;top_p;min_p;temperature\")"},
-    {"-l, --logit-bias", "ID+F", SF_OPT_LIST, AT(logit_bias), 0, 0, BIT(run),
+    {"-l, --logit-bias", "ID+F", SF_OPT_LIST, AT(logit_bias), 0, 0, TALK,
      "add to a token's logit: 15+1.5, 15-2, 15=-inf; may be repeated"},
-    {"--stop, -r, --reverse-prompt", "TEXT", SF_OPT_LIST, AT(stop), 0, 0, BIT(run), "end before this text; may be repeated"},
-    {"--logprobs", "N", SF_OPT_INT, AT(logprobs), 0, 20, BIT(run),
+    {"--stop, -r, --reverse-prompt", "TEXT", SF_OPT_LIST, AT(stop), 0, 0, TALK, "end before this text; may be repeated"},
+    {"--logprobs", "N", SF_OPT_INT, AT(logprobs), 0, 20, TALK,
      "with --json: log-probabilities of the tokens and N alternatives"},
     /* ---- the guard */
     {"--guard", "POLICY", SF_OPT_STR, AT(guard), 0, 0, GUARD, "a policy file, or off: nothing checks the text"},
@@ -106,12 +108,12 @@ const struct sf_option sf_options[] = {
     /* ---- the engine */
     {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, I32, (ENGINE & ~BIT(bench)) | FILES, "threads (default: the physical performance cores)"},
     {"-c, --ctx-size", "N", SF_OPT_INT, AT(ctx), 0, 4294967295.0, KV, "context in tokens (default: the model's, at most 4096)"},
-    {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, BIT(run) | BIT(logits) | BIT(bench), "rows in one pass"},
+    {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, TALK | BIT(logits) | BIT(bench), "rows in one pass"},
     {"-ctk, --cache-type-k", "TYPE", SF_OPT_STR, AT(type_k), 0, 0, KV, "f16 or f32 keys (default f16)"},
     {"-ctv, --cache-type-v", "TYPE", SF_OPT_STR, AT(type_v), 0, 0, KV, "f16 or f32 values (default f16)"},
     {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, FILES, "write over a file that is there"},
     {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, ENGINE, "try even if the estimate does not fit in memory"},
-    {"-s, --seed", "S", SF_OPT_SEED, AT(seed), 0, 0, BIT(run) | BIT(bench) | BIT(guard_eval), "the same seed gives the same text (default 0; -1: drawn)"},
+    {"-s, --seed", "S", SF_OPT_SEED, AT(seed), 0, 0, TALK | BIT(bench) | BIT(guard_eval), "the same seed gives the same text (default 0; -1: drawn)"},
     /* ---- for every command */
     {"--json", NULL, SF_OPT_FLAG, AT(json), 0, 0, JSON, "one JSON object per result"},
     {"-q, --quiet", NULL, SF_OPT_FLAG, AT(quiet), 0, 0, ALL, "no notes and no statistics"},
@@ -122,7 +124,7 @@ const struct sf_option sf_options[] = {
     {"-m, --model", "FILE", SF_OPT_IGNORE1, 0, 0, 0, ~MODEL, NULL},
     {"-t, --threads", "N", SF_OPT_IGNORE1, 0, 0, 0, ~(ENGINE | FILES), NULL},
     {"-c, --ctx-size", "N", SF_OPT_IGNORE1, 0, 0, 0, ~KV, NULL},
-    {"-s, --seed", "S", SF_OPT_IGNORE1, 0, 0, 0, ~(BIT(run) | BIT(bench) | BIT(guard_eval)), NULL},
+    {"-s, --seed", "S", SF_OPT_IGNORE1, 0, 0, 0, ~(TALK | BIT(bench) | BIT(guard_eval)), NULL},
     {"--guard", "POLICY", SF_OPT_IGNORE1, 0, 0, 0, ~GUARD, NULL},
     {"-ngl, --gpu-layers, --n-gpu-layers", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
     {"-mg, --main-gpu", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
@@ -138,7 +140,7 @@ const struct sf_option sf_options[] = {
     {"--no-mmap", NULL, SF_OPT_IGNORE0, 0, 0, 0, ALL, NULL},
     {"--mmap", NULL, SF_OPT_IGNORE0, 0, 0, 0, ALL, NULL},
     {"--no-warmup", NULL, SF_OPT_IGNORE0, 0, 0, 0, ALL, NULL},
-    {"-no-cnv, -nocnv, --no-conversation", NULL, SF_OPT_IGNORE0, 0, 0, 0, BIT(run), NULL},
+    {"-no-cnv, -nocnv, --no-conversation", NULL, SF_OPT_IGNORE0, 0, 0, 0, TALK, NULL},
     {"-st, --single-turn", NULL, SF_OPT_IGNORE0, 0, 0, 0, BIT(run), NULL},
     {"--no-display-prompt", NULL, SF_OPT_IGNORE0, 0, 0, 0, BIT(run), NULL},
 };

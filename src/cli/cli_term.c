@@ -130,6 +130,13 @@ void sf_cli_stats(const struct sf_cli *c, const char *text) {
     if (!c->quiet) plain(c->colour ? "\x1b[2m" : "", c->colour ? "\x1b[0m" : "", "%s", text);
 }
 
+void sf_cli_tell(const struct sf_cli *c, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    line(c->colour ? "\x1b[2m" : "", c->colour ? "\x1b[0m" : "", fmt, ap);
+    va_end(ap);
+}
+
 /* ---------------------------------------------------------------------------------- progress */
 
 double sf_cli_now(void) {

@@ -3,23 +3,12 @@
  *
  * Unguarded text is only ever asked for by name: without --guard the command refuses to run.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-
-struct answer { /* what arrived, kept only for --json */
-    const struct sf_cli *cli;
-    const surefoot_model *model;
-    char *text;
-    size_t n_text, cap_text;
-    surefoot_token *token;
-    size_t n_token, cap_token;
-    bool no_memory;
-};
+#include "cli_answer.h"
 
 struct work {
     struct sf_cli *cli;
@@ -33,172 +22,29 @@ struct work {
     bool chat;      /* through a chat template */
     char *template; /* --chat-template: text of a file, or NULL */
     struct sf_cli_chain chain;
-    struct answer answer;
+    struct sf_answer answer; /* kept only for --json */
 };
 
 /* ------------------------------------------------------------------------------------ output */
 
-static bool room(void **p, size_t *cap, size_t need, size_t size) {
-    if (need <= *cap) return true;
-    size_t more = *cap ? 2 * *cap : 256;
-    while (more < need) more *= 2;
-    void *q = realloc(*p, more * size);
-    if (!q) return false;
-    *p = q;
-    *cap = more;
-    return true;
-}
-
-static int on_text(void *user, const char *text, size_t n, const surefoot_token *tokens,
-                   size_t n_tokens) {
-    struct answer *a = user;
-    if (!a->cli->json) return !sf_out_text(a->cli, text, n) || sf_cli_interrupted();
-    if (!room((void **)&a->text, &a->cap_text, a->n_text + n, 1) ||
-        !room((void **)&a->token, &a->cap_token, a->n_token + n_tokens, sizeof *a->token)) {
-        a->no_memory = true;
-        return 1;
-    }
-    if (n) memcpy(a->text + a->n_text, text, n);
-    if (n_tokens) memcpy(a->token + a->n_token, tokens, n_tokens * sizeof *tokens);
-    a->n_text += n;
-    a->n_token += n_tokens;
-    return sf_cli_interrupted();
-}
-
-static const char *finish_name(surefoot_finish f) {
-    switch (f) {
-    case SUREFOOT_FINISH_NONE:
-        return "none";
-    case SUREFOOT_FINISH_EOS:
-        return "eos";
-    case SUREFOOT_FINISH_STOP:
-        return "stop";
-    case SUREFOOT_FINISH_LENGTH:
-        return "length";
-    case SUREFOOT_FINISH_CONTEXT:
-        return "context";
-    case SUREFOOT_FINISH_FALLBACK:
-        return "fallback";
-    case SUREFOOT_FINISH_CUT:
-        return "cut";
-    case SUREFOOT_FINISH_DEADLINE:
-        return "deadline";
-    case SUREFOOT_FINISH_ABORTED:
-        return "aborted";
-    }
-    return "none";
-}
-
-static double per_second(uint64_t n, double seconds) {
-    return seconds > 0 ? (double)n / seconds : 0;
-}
-
-static void stats_line(const struct work *w, const surefoot_stats *s) {
-    char line[512], guard[256] = "off";
-    if (w->guard)
-        snprintf(guard, sizeof guard,
-                 "%.2f evals/tok, %u branches, %u drops, %u retries, %u fallbacks, z %.2f/%.2f",
-                 s->n_delivered ? (double)s->evals / s->n_delivered : (double)s->evals, s->branches,
-                 s->drops, s->retries, s->fallbacks, 1e-6 * (double)(s->budget - s->spent),
-                 1e-6 * (double)s->budget);
-    snprintf(line, sizeof line, "prompt %u tok %.1f t/s · generated %u tok %.1f t/s · guard: %s",
-             s->n_prompt, per_second(s->n_prompt - s->n_reused, s->prompt_seconds), s->n_delivered,
-             per_second(s->n_delivered, s->generate_seconds), guard);
-    sf_cli_stats(w->cli, line);
-}
-
-static void put_key(const char *key) {
-    sf_outf(",\"%s\":", key);
-}
-
-static void put_ids(const char *key, const int32_t *ids, size_t n) {
-    put_key(key);
-    sf_out_str("[");
-    for (size_t i = 0; i < n; i++) sf_outf("%s%d", i ? "," : "", (int)ids[i]);
-    sf_out_str("]");
-}
-
-static void put_logprobs(const struct answer *a) {
-    put_key("logprobs");
-    sf_out_str("[");
-    for (size_t i = 0; i < a->n_token; i++) {
-        const surefoot_token *t = &a->token[i];
-        sf_outf("%s{\"id\":%d,\"logprob\":", i ? "," : "", (int)t->id);
-        sf_out_json_real((double)t->logprob, 9);
-        sf_out_str(",\"top\":[");
-        for (int k = 0; k < t->n_top; k++) {
-            sf_outf("%s[%d,", k ? "," : "", (int)t->top[k].id);
-            sf_out_json_real((double)t->top[k].logprob, 9);
-            sf_out_str("]");
-        }
-        sf_out_str("]}");
-    }
-    sf_out_str("]");
-}
-
-static void put_guard(const struct work *w, const surefoot_stats *s) {
-    put_key("guard");
-    if (!w->guard) {
-        sf_out_str("\"off\"");
-        return;
-    }
-    surefoot_policy_info p = {.size = sizeof p};
-    surefoot_policy_describe(w->policy, &p);
-    sf_out_str("{\"policy\":");
-    sf_out_json_str(w->cli->guard, strlen(w->cli->guard));
-    sf_outf(",\"mode\":\"%s\",\"evals\":%" PRIu64 ",\"evals_bound\":%" PRIu64
-            ",\"evals_per_token\":",
-            p.mode == SUREFOOT_GUARD_FULL ? "full" : "lazy", s->evals, s->evals_bound);
-    sf_out_json_real(s->n_delivered ? (double)s->evals / s->n_delivered : (double)s->evals, 6);
-    sf_outf(",\"branches\":%u,\"drops\":%u,\"retries\":%u,\"revoked\":%u,\"cuts\":%u,"
-            "\"fallbacks\":%u,\"drafts\":%u,\"deadline_misses\":%u,\"longest_gap_seconds\":%.6f",
-            s->branches, s->drops, s->retries, s->revoked, s->cuts, s->fallbacks, s->drafts,
-            s->deadline_misses, s->longest_gap_seconds);
-    sf_outf(",\"budget\":%.6f,\"spent\":%.6f,\"z\":%.6f}", 1e-6 * (double)s->budget,
-            1e-6 * (double)s->spent, 1e-6 * (double)(s->budget - s->spent));
-}
-
-/* The prompt's ids, and how many of them are not the answer's: what an audit needs. */
-static int put_prompt_ids(struct work *w, const surefoot_prompt *prompt) {
-    surefoot_error err = {0};
-    size_t n = 0, n_free = 0;
-    surefoot_prompt_ids(w->model, prompt, NULL, 0, &n, &n_free, NULL);
-    int32_t *ids = malloc((n + 1) * sizeof *ids);
-    if (!ids) return sf_cli_fail(4, "no memory for a prompt of %zu tokens", n);
-    surefoot_status s = surefoot_prompt_ids(w->model, prompt, ids, n, &n, &n_free, &err);
-    if (s == SUREFOOT_OK) {
-        put_ids("prompt_ids", ids, n);
-        if (n_free < n) sf_outf(",\"n_free\":%zu", n_free);
-    }
-    free(ids);
-    return sf_cli_status(s, &err);
-}
-
 static int put_json(struct work *w, const surefoot_prompt *prompt, const surefoot_stats *s,
                     surefoot_status status, const surefoot_error *err) {
-    const struct answer *a = &w->answer;
+    const struct sf_answer *a = &w->answer;
     sf_out_str("{\"text\":");
     sf_out_json_str(a->text ? a->text : "", a->n_text);
-    put_key("finish");
-    sf_outf("\"%s\"", finish_name(s->finish));
+    sf_put_key("finish");
+    sf_outf("\"%s\"", sf_finish_name(s->finish));
     sf_outf(",\"n_prompt\":%u,\"n_generated\":%u", s->n_prompt, s->n_delivered);
     if (w->cli->echo) {
-        put_key("prompt");
+        sf_put_key("prompt");
         sf_out_json_str(w->text, w->n_text);
     }
-    int code = put_prompt_ids(w, prompt);
+    int code = sf_put_prompt_ids(w->model, prompt);
     if (code) return code;
-    put_key("ids");
-    sf_out_str("[");
-    for (size_t i = 0; i < a->n_token; i++) sf_outf("%s%d", i ? "," : "", (int)a->token[i].id);
-    sf_out_str("]");
-    if (w->chain.opt.logprobs) put_logprobs(a);
-    sf_outf(",\"seed\":%" PRIu64, w->chain.opt.seed);
-    sf_outf(",\"prompt_seconds\":%.6f,\"generate_seconds\":%.6f,\"first_token_seconds\":%.6f",
-            s->prompt_seconds, s->generate_seconds, s->first_token_seconds);
-    put_guard(w, s);
+    sf_put_answer(a, &w->chain.opt, s);
+    sf_put_guard(w->policy, w->cli->guard, s);
     if (status != SUREFOOT_OK) {
-        put_key("error");
+        sf_put_key("error");
         sf_out_json_str(err->text, strlen(err->text));
     }
     sf_out_str("}\n");
@@ -207,24 +53,11 @@ static int put_json(struct work *w, const surefoot_prompt *prompt, const surefoo
 
 /* ------------------------------------------------------------------------------------- checks */
 
-/* A policy file next to the model is named, never used on its own. */
-static void name_policy_beside(const struct sf_cli *c) {
-    char path[4096];
-    const char *dot = strrchr(c->model, '.'), *slash = strrchr(c->model, '/');
-    size_t stem = dot && (!slash || dot > slash) ? (size_t)(dot - c->model) : strlen(c->model);
-    snprintf(path, sizeof path, "%.*s.ini", (int)stem, c->model);
-    if (access(path, R_OK) == 0)
-        sf_cli_note(c, "a policy lies beside the model; to use it: --guard %s", path);
-}
-
 static int check_options(struct sf_cli *c) {
     if (!c->model && !sf_cli_builtin(c))
         return sf_cli_fail(2, "run needs a model: -m FILE.gguf (none is built in)");
-    if (!c->guard) {
-        name_policy_beside(c);
-        return sf_cli_fail(2, "run needs a policy for this model: --guard POLICY.ini, or "
-                              "--guard off for text that nothing checks");
-    }
+    int code = sf_cli_needs_policy(c);
+    if (code) return code;
     if (c->logprobs != SF_CLI_UNSET && !c->json)
         return sf_cli_fail(2, "--logprobs prints nothing without --json");
     if (c->raw && (c->system || c->chat_template))
@@ -239,13 +72,8 @@ static int check_options(struct sf_cli *c) {
 static int choose_layout(struct work *w) {
     const struct sf_cli *c = w->cli;
     if (c->raw) return 0;
-    size_t n;
-    if (c->chat_template && access(c->chat_template, R_OK) == 0) {
-        int code = sf_cli_read(c->chat_template, &w->template, &n);
-        if (code) return code;
-        if (strlen(w->template) != n || !strchr(w->template, '{'))
-            return sf_cli_fail(3, "%s is no chat template", c->chat_template);
-    }
+    int code = sf_cli_template(c, &w->template);
+    if (code) return code;
     if (!c->chat_template && !w->info.chat_template) {
         if (w->info.has_chat_template)
             return sf_cli_fail(5,
@@ -286,6 +114,8 @@ static int open_all(struct work *w) {
     if (code) return code;
     if (c->batch == SF_CLI_UNSET) o.n_batch = 64; /* so that Ctrl-C is seen soon in prefill */
     o.policy = w->policy;
+    o.progress = sf_cli_progress;
+    o.user = c;
     code = sf_cli_open_session(c, &w->session, w->model, &o);
     if (code) return code;
     if (w->policy)
@@ -311,7 +141,7 @@ static int after(struct work *w, surefoot_status s, const surefoot_stats *stats,
                    stats->finish == SUREFOOT_FINISH_CUT ||
                    stats->finish == SUREFOOT_FINISH_DEADLINE;
     if (refused && c->strict)
-        return sf_cli_fail(7, "the guard ended the answer (%s)", finish_name(stats->finish));
+        return sf_cli_fail(7, "the guard ended the answer (%s)", sf_finish_name(stats->finish));
     return 0;
 }
 
@@ -328,10 +158,9 @@ static int generate(struct work *w) {
         prompt.chat_template = w->template ? w->template : c->chat_template;
     }
     if (c->echo && !c->json) sf_out_text(c, w->text, w->n_text);
-    w->answer.cli = c;
-    w->answer.model = w->model;
-    surefoot_status s = surefoot_generate(w->session, w->guard, &prompt, &w->chain.opt, on_text,
-                                          &w->answer, &stats, &err);
+    w->answer = (struct sf_answer){.cli = c, .show = !c->json, .keep = c->json};
+    surefoot_status s = surefoot_generate(w->session, w->guard, &prompt, &w->chain.opt,
+                                          sf_answer_emit, &w->answer, &stats, &err);
     if (s == SUREFOOT_E_ABORTED && stats.finish == SUREFOOT_FINISH_NONE)
         stats.finish = SUREFOOT_FINISH_ABORTED; /* in the prompt already */
     bool began = stats.finish != SUREFOOT_FINISH_NONE || stats.n_delivered || s == SUREFOOT_OK ||
@@ -342,7 +171,7 @@ static int generate(struct work *w) {
     else if (!c->json && (began || c->echo))
         sf_out_str("\n");
     sf_out_flush();
-    if (began && !sf_out_failed()) stats_line(w, &stats);
+    if (began && !sf_out_failed()) sf_answer_line(c, w->guard != NULL, &stats);
     int end = after(w, s, &stats, &err);
     return end ? end : code;
 }
@@ -355,8 +184,7 @@ int sf_cmd_run(struct sf_cli *c) {
     sf_cli_close_session(w.session);
     surefoot_policy_close(w.policy);
     surefoot_model_close(w.model);
-    free(w.answer.text);
-    free(w.answer.token);
+    sf_answer_free(&w.answer);
     free(w.text);
     free(w.template);
     return code;

@@ -165,6 +165,8 @@ surefoot_status sf_session_open(surefoot_session **out, const surefoot_model *m,
     }
     plan(s, &z);
     for (uint32_t i = 0; i < s->n_seq; i++) s->slot[i] = -1;
+    s->progress = o->progress;
+    s->progress_user = o->user;
     *out = s;
     return SUREFOOT_OK;
 }
@@ -264,6 +266,8 @@ surefoot_status sf_session_prefill(surefoot_session *s, uint32_t seq, const int3
         uint32_t slot = last ? slots_take(s, 1) : 0;
         float *logits = last ? s->logits + (size_t)slot * s->m->config.n_vocab : NULL;
         SF_TRY(sf_session_append(s, seq, ids + i, part, logits, false, err));
+        if (s->progress && s->progress(s->progress_user, "prefill", i + part, n) != 0)
+            return sf_fail(err, SUREFOOT_E_ABORTED, 0, "stopped on request");
         if (!last) continue;
         size_t dim = s->m->config.dim;
         memcpy(s->hidden + slot * dim, s->s.hidden, dim * sizeof *s->hidden);

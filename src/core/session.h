@@ -81,6 +81,8 @@ struct surefoot_session {
     struct sf_sampler sampler;        /* of the generation in progress     */
     atomic_int abort_asked;
     int stop;                         /* abort_asked as seen by member 0, inside a pass */
+    surefoot_progress_fn progress;    /* of a prompt; may be NULL          */
+    void *progress_user;
     struct sf_arena arena;
 };
 
