@@ -316,6 +316,8 @@ static size_t operands(enum sf_command_id id) {
     case SF_CMD_pack:
     case SF_CMD_unpack:
         return 2;
+    case SF_CMD_quantize:
+        return 3;
     default:
         return 0;
     }

@@ -18,18 +18,18 @@ const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
 
 #define BIT(id) (UINT64_C(1) << SF_CMD_##id)
 #define ALL     (~UINT64_C(0))
-#define TALK (BIT(run) | BIT(chat))
+#define TALK    (BIT(run) | BIT(chat))
 #define MODEL                                                                                      \
-    (TALK | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) | BIT(bench) |            \
+    (TALK | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) | BIT(bench) |                \
      BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
 #define ENGINE (TALK | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval))
 #define KV     (ENGINE | BIT(inspect))
 #define TEXT   (BIT(run) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
 #define GUARD  (TALK | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
-#define FILES  (BIT(pack) | BIT(unpack)) /* IN OUT: a file is made */
+#define FILES  (BIT(pack) | BIT(unpack) | BIT(quantize)) /* IN OUT: a file is made */
 #define JSON                                                                                       \
-    (TALK | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(doctor) |            \
-     BIT(guard_check) | BIT(guard_budget))
+    (TALK | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(doctor) |                \
+     BIT(quantize) | BIT(guard_check) | BIT(guard_budget))
 #define AT(field) offsetof(struct sf_cli, field)
 #define I32       2147483647.0
 

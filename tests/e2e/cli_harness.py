@@ -23,7 +23,7 @@ import cli_tiny
 CHECKS = []
 COMMANDS = ["run", "chat", "serve", "inspect", "tokenize", "logits", "render", "bench", "perplexity", "doctor",
             "quantize", "convert", "pack", "unpack", "guard check", "guard budget", "guard train", "guard eval"]
-RESERVED = {"serve", "perplexity", "quantize", "convert", "guard train"}
+RESERVED = {"serve", "perplexity", "convert", "guard train"}
 
 BIDI = "\u202e\u2066\u200f\u061c"
 HOSTILE = "x\x1b[2J\x07\u009b" + BIDI + "y"
