@@ -43,13 +43,25 @@ struct sf_matmul { /* layout and compute travel together: replaced together or n
     sf_matmul_fn gemm;   /* n >= 1; equal to n calls of gemv, bit for bit                           */
 };
 
-enum sf_kv { SF_KV_F16, SF_KV_F32, SF_KV_COUNT };
+enum sf_kv { SF_KV_F16, SF_KV_F32, SF_KV_Q8_0, SF_KV_COUNT };
 
 /* A KV page holds SF_KV_PAGE positions of one layer and one KV head.
  *   K: (head_dim, SF_KV_PAGE)  transposed, so that a SIMD lane owns a position
  *   V: (SF_KV_PAGE, head_dim)
- * Elements are binary16 or float by kind. Positions not yet written hold zeros or older finite values. */
+ * Elements are binary16 or float by kind; Q8_0: int8, and behind the 16 head_dim of them a binary16
+ * scale for each 32 dimensions (the last group may be shorter) of a position:
+ *   K: (groups, SF_KV_PAGE)   V: (SF_KV_PAGE, groups)     element = (float)int8 * (float)scale, exact
+ * Positions not yet written hold zeros or older finite values. */
 #define SF_KV_PAGE 16
+#define SF_KV_GROUP 32
+static inline size_t sf_kv_groups(size_t head_dim) {
+    return (head_dim + SF_KV_GROUP - 1) / SF_KV_GROUP;
+}
+/* Bytes of a page of one head. */
+static inline size_t sf_kv_page_bytes(enum sf_kv kind, size_t head_dim) {
+    if (kind == SF_KV_Q8_0) return SF_KV_PAGE * (head_dim + 2 * sf_kv_groups(head_dim));
+    return SF_KV_PAGE * head_dim * (kind == SF_KV_F32 ? 4 : 2);
+}
 /* Softmax is taken in tiles of SF_TILE positions from 0, tiles in order (online maximum). */
 #define SF_TILE 64
 
@@ -83,7 +95,9 @@ struct sf_kernels {
     void (*attn_mix[SF_KV_COUNT])(float *acc, size_t lda, const float *corr, const float *p,
                                   size_t ldp, size_t nq, const void *v_page, size_t n,
                                   size_t head_dim);
-    /* Writes one position: k (head_dim) into column pos of the K page, v into row pos of the V page. */
+    /* Writes one position: k (head_dim) into column pos of the K page, v into row pos of the V page.
+     * Q8_0, per group: amax = max|x|; d = amax/127 as binary16; q = rne(x * (1/d)) held to +-127;
+     * d = 0: q = 0.  d not finite: d = NaN, q = 0 (the result is refused where logits are looked at). */
     void (*kv_put_k[SF_KV_COUNT])(void *k_page, size_t pos, const float *k, size_t head_dim);
     void (*kv_put_v[SF_KV_COUNT])(void *v_page, size_t pos, const float *v, size_t head_dim);
 

@@ -8,15 +8,46 @@
 
 #include "arm.h"
 
-/* Four KV elements from i on; FCVTL widens exactly, subnormals included. */
-SF_INLINE float32x4_t sf_kv_load(bool half, const void *p, size_t i) {
-    return half ? vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)p + i)))
-                : vld1q_f32((const float *)p + i);
+SF_INLINE float32x4_t sf_widen(uint16x4_t h) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(h));
 }
-SF_INLINE float sf_kv_load1(bool half, const void *p, size_t i) {
-    if (!half) return ((const float *)p)[i];
-    return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(((const uint16_t *)p)[i]))),
-                          0);
+/* Four int8 as floats. */
+SF_INLINE float32x4_t sf_bytes(const int8_t *q) {
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    const int8x8_t b = vreinterpret_s8_s32(vdup_n_s32(four));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(b))));
+}
+SF_INLINE const uint16_t *sf_scales(const void *page, size_t head_dim) {
+    return (const uint16_t *)(const void *)((const int8_t *)page + SF_KV_PAGE * head_dim);
+}
+/* Keys: dimension d at four positions from p on; FCVTL widens exactly, subnormals included. */
+SF_INLINE float32x4_t sf_read_k(enum sf_kv kind, const void *page, size_t d, size_t p,
+                                size_t head_dim) {
+    const size_t i = d * SF_KV_PAGE + p;
+    if (kind == SF_KV_F32) return vld1q_f32((const float *)page + i);
+    if (kind == SF_KV_F16) return sf_widen(vld1_u16((const uint16_t *)page + i));
+    const uint16_t *scale = sf_scales(page, head_dim) + d / SF_KV_GROUP * SF_KV_PAGE + p;
+    return vmulq_f32(sf_bytes((const int8_t *)page + i), sf_widen(vld1_u16(scale)));
+}
+/* Values: four dimensions from d on of position p. Four never cross a group: d is a multiple of 4. */
+SF_INLINE float32x4_t sf_read_v(enum sf_kv kind, const void *page, size_t p, size_t d,
+                                size_t head_dim) {
+    const size_t i = p * head_dim + d;
+    if (kind == SF_KV_F32) return vld1q_f32((const float *)page + i);
+    if (kind == SF_KV_F16) return sf_widen(vld1_u16((const uint16_t *)page + i));
+    const uint16_t *scale = sf_scales(page, head_dim) + p * sf_kv_groups(head_dim);
+    return vmulq_f32(sf_bytes((const int8_t *)page + i),
+                     sf_widen(vdup_n_u16(scale[d / SF_KV_GROUP])));
+}
+SF_INLINE float sf_read_v1(enum sf_kv kind, const void *page, size_t p, size_t d, size_t head_dim) {
+    const size_t i = p * head_dim + d;
+    if (kind == SF_KV_F32) return ((const float *)page)[i];
+    if (kind == SF_KV_F16)
+        return vgetq_lane_f32(sf_widen(vdup_n_u16(((const uint16_t *)page)[i])), 0);
+    const uint16_t *scale = sf_scales(page, head_dim) + p * sf_kv_groups(head_dim);
+    return (float)((const int8_t *)page)[i] *
+           vgetq_lane_f32(sf_widen(vdup_n_u16(scale[d / SF_KV_GROUP])), 0);
 }
 /* Rule 14: FCVTN rounds to nearest even and keeps subnormals; what would overflow is held at
  * 65504 beforehand (FMIN and FMAX hand a NaN on). */
@@ -28,8 +59,8 @@ SF_INLINE uint16x4_t sf_narrow(float32x4_t v) {
 /* nh heads. Lane j of sum16 adds dimensions j, j+16, ..; the 16 lanes are taken in such an order
  * that the tree j+(j+8), +4, +2, +1 closes as soon as it can: a stack of five levels, merged like
  * the carries of a binary counter. A register holds 4 positions. */
-SF_INLINE void sf_score(bool half, const int nh, float *s, size_t lds, const float *q, size_t ldq,
-                        const void *page, size_t head_dim, float scale) {
+SF_INLINE void sf_score(enum sf_kv kind, const int nh, float *s, size_t lds, const float *q,
+                        size_t ldq, const void *page, size_t head_dim, float scale) {
     static const uint8_t order[16] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
     float32x4_t level[5][4][4]; /* (level, head, quad of positions) */
     for (unsigned i = 0; i < 16; i++) {
@@ -40,7 +71,7 @@ SF_INLINE void sf_score(bool half, const int nh, float *s, size_t lds, const flo
         for (size_t d = order[i]; d < head_dim; d += 16)
 #pragma GCC unroll 4
             for (size_t p = 0; p < 4; p++) {
-                float32x4_t key = sf_kv_load(half, page, d * SF_KV_PAGE + 4 * p);
+                float32x4_t key = sf_read_k(kind, page, d, 4 * p, head_dim);
 #pragma GCC unroll 4
                 for (int h = 0; h < nh; h++)
                     acc[h][p] = vaddq_f32(acc[h][p], vmulq_n_f32(key, q[(size_t)h * ldq + d]));
@@ -57,16 +88,16 @@ SF_INLINE void sf_score(bool half, const int nh, float *s, size_t lds, const flo
             vst1q_f32(s + (size_t)h * lds + 4 * p, vmulq_n_f32(level[4][h][p], scale));
 }
 
-SF_INLINE void sf_score_heads(bool half, float *s, size_t lds, const float *q, size_t ldq,
+SF_INLINE void sf_score_heads(enum sf_kv kind, float *s, size_t lds, const float *q, size_t ldq,
                               size_t nq, const void *page, size_t head_dim, float scale) {
     size_t h = 0;
     for (; nq - h >= 4; h += 4)
-        sf_score(half, 4, s + h * lds, lds, q + h * ldq, ldq, page, head_dim, scale);
+        sf_score(kind, 4, s + h * lds, lds, q + h * ldq, ldq, page, head_dim, scale);
     if (nq - h >= 2) {
-        sf_score(half, 2, s + h * lds, lds, q + h * ldq, ldq, page, head_dim, scale);
+        sf_score(kind, 2, s + h * lds, lds, q + h * ldq, ldq, page, head_dim, scale);
         h += 2;
     }
-    if (h < nq) sf_score(half, 1, s + h * lds, lds, q + h * ldq, ldq, page, head_dim, scale);
+    if (h < nq) sf_score(kind, 1, s + h * lds, lds, q + h * ldq, ldq, page, head_dim, scale);
 }
 
 static float sf_attn_softmax_neon(float *s, size_t n, float *m, float *l) {
@@ -98,7 +129,7 @@ static float sf_attn_softmax_neon(float *s, size_t n, float *m, float *l) {
 }
 
 /* nh heads, dimensions d .. d + 4 nv - 1; positions in order. */
-SF_INLINE void sf_mix(bool half, const int nh, const int nv, float *acc, size_t lda,
+SF_INLINE void sf_mix(enum sf_kv kind, const int nh, const int nv, float *acc, size_t lda,
                       const float *corr, const float *p, size_t ldp, const void *page, size_t n,
                       size_t head_dim, size_t d) {
     float32x4_t a[4][4];
@@ -112,7 +143,7 @@ SF_INLINE void sf_mix(bool half, const int nh, const int nv, float *acc, size_t 
     for (size_t i = 0; i < n; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++) {
-            float32x4_t v = sf_kv_load(half, page, i * head_dim + d + 4 * (size_t)j);
+            float32x4_t v = sf_read_v(kind, page, i, d + 4 * (size_t)j, head_dim);
 #pragma GCC unroll 4
             for (int h = 0; h < nh; h++)
                 a[h][j] = vaddq_f32(a[h][j], vmulq_n_f32(v, p[(size_t)h * ldp + i]));
@@ -123,37 +154,38 @@ SF_INLINE void sf_mix(bool half, const int nh, const int nv, float *acc, size_t 
         for (int j = 0; j < nv; j++) vst1q_f32(acc + (size_t)h * lda + d + 4 * (size_t)j, a[h][j]);
 }
 
-SF_INLINE void sf_mix_dims(bool half, const int nh, float *acc, size_t lda, const float *corr,
+SF_INLINE void sf_mix_dims(enum sf_kv kind, const int nh, float *acc, size_t lda, const float *corr,
                            const float *p, size_t ldp, const void *page, size_t n,
                            size_t head_dim) {
     size_t d = 0;
     for (; d + 16 <= head_dim; d += 16)
-        sf_mix(half, nh, 4, acc, lda, corr, p, ldp, page, n, head_dim, d);
+        sf_mix(kind, nh, 4, acc, lda, corr, p, ldp, page, n, head_dim, d);
     for (; d + 4 <= head_dim; d += 4)
-        sf_mix(half, nh, 1, acc, lda, corr, p, ldp, page, n, head_dim, d);
+        sf_mix(kind, nh, 1, acc, lda, corr, p, ldp, page, n, head_dim, d);
     for (; d < head_dim; d++)
         for (size_t h = 0; h < (size_t)nh; h++) {
             float a = acc[h * lda + d];
             if (corr) a *= corr[h];
             for (size_t i = 0; i < n; i++)
-                a += p[h * ldp + i] * sf_kv_load1(half, page, i * head_dim + d);
+                a += p[h * ldp + i] * sf_read_v1(kind, page, i, d, head_dim);
             acc[h * lda + d] = a;
         }
 }
 
-SF_INLINE void sf_mix_heads(bool half, float *acc, size_t lda, const float *corr, const float *p,
-                            size_t ldp, size_t nq, const void *page, size_t n, size_t head_dim) {
+SF_INLINE void sf_mix_heads(enum sf_kv kind, float *acc, size_t lda, const float *corr,
+                            const float *p, size_t ldp, size_t nq, const void *page, size_t n,
+                            size_t head_dim) {
     size_t h = 0;
     for (; nq - h >= 4; h += 4)
-        sf_mix_dims(half, 4, acc + h * lda, lda, corr ? corr + h : NULL, p + h * ldp, ldp, page, n,
+        sf_mix_dims(kind, 4, acc + h * lda, lda, corr ? corr + h : NULL, p + h * ldp, ldp, page, n,
                     head_dim);
     if (nq - h >= 2) {
-        sf_mix_dims(half, 2, acc + h * lda, lda, corr ? corr + h : NULL, p + h * ldp, ldp, page, n,
+        sf_mix_dims(kind, 2, acc + h * lda, lda, corr ? corr + h : NULL, p + h * ldp, ldp, page, n,
                     head_dim);
         h += 2;
     }
     if (h < nq)
-        sf_mix_dims(half, 1, acc + h * lda, lda, corr ? corr + h : NULL, p + h * ldp, ldp, page, n,
+        sf_mix_dims(kind, 1, acc + h * lda, lda, corr ? corr + h : NULL, p + h * ldp, ldp, page, n,
                     head_dim);
 }
 
@@ -176,17 +208,18 @@ SF_INLINE void sf_kv_put(bool half, void *page, size_t at, size_t step, const fl
     }
 }
 
-#define SF_ATTENTION(kind, half)                                                                   \
+#define SF_ATTENTION(kind, KIND)                                                                   \
     static void sf_attn_score_##kind##_neon(float *s, size_t lds, const float *q, size_t ldq,      \
                                             size_t nq, const void *k_page, size_t head_dim,        \
                                             float scale) {                                         \
-        sf_score_heads(half, s, lds, q, ldq, nq, k_page, head_dim, scale);                         \
+        sf_score_heads(KIND, s, lds, q, ldq, nq, k_page, head_dim, scale);                         \
     }                                                                                              \
     static void sf_attn_mix_##kind##_neon(float *acc, size_t lda, const float *corr,               \
                                           const float *p, size_t ldp, size_t nq,                   \
                                           const void *v_page, size_t n, size_t head_dim) {         \
-        sf_mix_heads(half, acc, lda, corr, p, ldp, nq, v_page, n, head_dim);                       \
-    }                                                                                              \
+        sf_mix_heads(KIND, acc, lda, corr, p, ldp, nq, v_page, n, head_dim);                       \
+    }
+#define SF_WRITES(kind, half)                                                                      \
     static void sf_kv_put_k_##kind##_neon(void *k_page, size_t pos, const float *k,                \
                                           size_t head_dim) {                                       \
         sf_kv_put(half, k_page, pos, SF_KV_PAGE, k, head_dim);                                     \
@@ -195,15 +228,20 @@ SF_INLINE void sf_kv_put(bool half, void *page, size_t at, size_t step, const fl
                                           size_t head_dim) {                                       \
         sf_kv_put(half, v_page, pos *head_dim, 1, v, head_dim);                                    \
     }
-SF_ATTENTION(f16, true)
-SF_ATTENTION(f32, false)
+SF_ATTENTION(f16, SF_KV_F16)
+SF_ATTENTION(f32, SF_KV_F32)
+SF_ATTENTION(q8_0, SF_KV_Q8_0)
+SF_WRITES(f16, true)
+SF_WRITES(f32, false) /* Q8_0: plain C */
 
 void sf_fill_attention_neon(struct sf_kernels *k) {
     k->attn_score[SF_KV_F16] = sf_attn_score_f16_neon;
     k->attn_score[SF_KV_F32] = sf_attn_score_f32_neon;
+    k->attn_score[SF_KV_Q8_0] = sf_attn_score_q8_0_neon;
     k->attn_softmax = sf_attn_softmax_neon;
     k->attn_mix[SF_KV_F16] = sf_attn_mix_f16_neon;
     k->attn_mix[SF_KV_F32] = sf_attn_mix_f32_neon;
+    k->attn_mix[SF_KV_Q8_0] = sf_attn_mix_q8_0_neon;
     k->kv_put_k[SF_KV_F16] = sf_kv_put_k_f16_neon;
     k->kv_put_k[SF_KV_F32] = sf_kv_put_k_f32_neon;
     k->kv_put_v[SF_KV_F16] = sf_kv_put_v_f16_neon;

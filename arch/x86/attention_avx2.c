@@ -7,18 +7,38 @@
 
 #include "avx2.h"
 
-/* Eight elements of a page from index i on, widened exactly. */
-SF_INLINE __m256 read8(enum sf_kv kind, const void *page, size_t i) {
-    if (kind == SF_KV_F16) return sf_halves((const uint16_t *)page + i);
-    return _mm256_loadu_ps((const float *)page + i);
+/* Eight int8 as floats. */
+SF_INLINE __m256 bytes8(const void *q) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)q)));
 }
-/* The first n of them, then zeros. */
-SF_INLINE __m256 read_some(enum sf_kv kind, const void *page, size_t i, size_t n) {
-    if (n >= 8) return read8(kind, page, i);
+/* Keys: dimension d at positions at .. at + 7, widened exactly. */
+SF_INLINE __m256 read_k(enum sf_kv kind, const void *page, size_t d, size_t at, size_t head_dim) {
+    const size_t i = d * SF_KV_PAGE + at;
+    if (kind == SF_KV_F32) return _mm256_loadu_ps((const float *)page + i);
+    if (kind == SF_KV_F16) return sf_halves((const uint16_t *)page + i);
+    const int8_t *q = page;
+    const uint16_t *scale = (const uint16_t *)(const void *)(q + SF_KV_PAGE * head_dim);
+    return _mm256_mul_ps(bytes8(q + i), sf_halves(scale + d / SF_KV_GROUP * SF_KV_PAGE + at));
+}
+/* Values: n (<= 8) dimensions from d (a multiple of 8) on of position p, then zeros. */
+SF_INLINE __m256 read_v(enum sf_kv kind, const void *page, size_t p, size_t d, size_t n,
+                        size_t head_dim) {
+    const size_t i = p * head_dim + d;
     if (kind == SF_KV_F32) return sf_load_some((const float *)page + i, n);
-    uint16_t h[8] = {0};
-    memcpy(h, (const uint16_t *)page + i, n * sizeof *h);
-    return sf_halves(h);
+    if (kind == SF_KV_F16) {
+        uint16_t h[8] = {0};
+        if (n >= 8) return sf_halves((const uint16_t *)page + i);
+        memcpy(h, (const uint16_t *)page + i, n * sizeof *h);
+        return sf_halves(h);
+    }
+    const int8_t *q = page;
+    const uint16_t *scale =
+        (const uint16_t *)(const void *)(q + SF_KV_PAGE * head_dim) + p * sf_kv_groups(head_dim);
+    const __m256 s = _mm256_set1_ps(_cvtsh_ss(scale[d / SF_KV_GROUP]));
+    if (n >= 8) return _mm256_mul_ps(bytes8(q + i), s);
+    int8_t b[8] = {0};
+    memcpy(b, q + i, n);
+    return _mm256_mul_ps(bytes8(b), s);
 }
 
 /* ---------------------------------------------------------------- scores */
@@ -35,7 +55,7 @@ struct rows {
 SF_INLINE void lane(enum sf_kv kind, int nh, __m256 t[2], const struct rows *r, size_t j) {
     for (int h = 0; h < nh; h++) t[h] = _mm256_setzero_ps();
     for (size_t d = j; d < r->head_dim; d += 16) {
-        const __m256 k = read8(kind, r->page, d * SF_KV_PAGE + r->at);
+        const __m256 k = read_k(kind, r->page, d, r->at, r->head_dim);
         for (int h = 0; h < nh; h++)
             t[h] =
                 _mm256_add_ps(t[h], _mm256_mul_ps(_mm256_set1_ps(r->q[(size_t)h * r->ldq + d]), k));
@@ -78,6 +98,11 @@ static void sf_attn_score_f16_avx2(float *s, size_t lds, const float *q, size_t 
 static void sf_attn_score_f32_avx2(float *s, size_t lds, const float *q, size_t ldq, size_t nq,
                                    const void *k_page, size_t head_dim, float scale) {
     score(SF_KV_F32, s, lds, q, ldq, nq, k_page, head_dim, scale);
+}
+
+static void sf_attn_score_q8_0_avx2(float *s, size_t lds, const float *q, size_t ldq, size_t nq,
+                                    const void *k_page, size_t head_dim, float scale) {
+    score(SF_KV_Q8_0, s, lds, q, ldq, nq, k_page, head_dim, scale);
 }
 
 /* ---------------------------------------------------------------- softmax */
@@ -127,8 +152,7 @@ SF_INLINE void mix_tile(enum sf_kv kind, int nh, int nv, float *acc, size_t lda,
         __m256 row[2];
 #pragma GCC unroll 2
         for (int v = 0; v < nv; v++)
-            row[v] =
-                read_some(kind, v_page, i * head_dim + d + 8 * (size_t)v, v + 1 < nv ? 8 : last);
+            row[v] = read_v(kind, v_page, i, d + 8 * (size_t)v, v + 1 < nv ? 8 : last, head_dim);
 #pragma GCC unroll 4
         for (int h = 0; h < nh; h++) {
             const __m256 w = _mm256_set1_ps(p[(size_t)h * ldp + i]);
@@ -176,7 +200,13 @@ static void sf_attn_mix_f32_avx2(float *acc, size_t lda, const float *corr, cons
     mix(SF_KV_F32, acc, lda, corr, p, ldp, nq, v_page, n, head_dim);
 }
 
-/* ---------------------------------------------------------------- KV writes */
+static void sf_attn_mix_q8_0_avx2(float *acc, size_t lda, const float *corr, const float *p,
+                                  size_t ldp, size_t nq, const void *v_page, size_t n,
+                                  size_t head_dim) {
+    mix(SF_KV_Q8_0, acc, lda, corr, p, ldp, nq, v_page, n, head_dim);
+}
+
+/* ---------------------------------------------------------------- KV writes (Q8_0: plain C) */
 
 /* Rule 14: nearest even, subnormals kept, overflow saturates (the instruction alone would give
  * infinity). min and max return their second operand for NaN, which so stays NaN. */
@@ -216,9 +246,11 @@ static void sf_kv_put_v_f32_avx2(void *v_page, size_t pos, const float *v, size_
 void sf_fill_attention_avx2(struct sf_kernels *k) {
     k->attn_score[SF_KV_F16] = sf_attn_score_f16_avx2;
     k->attn_score[SF_KV_F32] = sf_attn_score_f32_avx2;
+    k->attn_score[SF_KV_Q8_0] = sf_attn_score_q8_0_avx2;
     k->attn_softmax = sf_attn_softmax_f32_avx2;
     k->attn_mix[SF_KV_F16] = sf_attn_mix_f16_avx2;
     k->attn_mix[SF_KV_F32] = sf_attn_mix_f32_avx2;
+    k->attn_mix[SF_KV_Q8_0] = sf_attn_mix_q8_0_avx2;
     k->kv_put_k[SF_KV_F16] = sf_kv_put_k_f16_avx2;
     k->kv_put_k[SF_KV_F32] = sf_kv_put_k_f32_avx2;
     k->kv_put_v[SF_KV_F16] = sf_kv_put_v_f16_avx2;

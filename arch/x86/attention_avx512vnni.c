@@ -8,16 +8,31 @@
 
 #include "avx512.h"
 
-/* Sixteen elements of a page from index i on, widened exactly. */
-SF_INLINE __m512 read16(enum sf_kv kind, const void *page, size_t i) {
+/* Keys: dimension d at all 16 positions, widened exactly. */
+SF_INLINE __m512 read_k(enum sf_kv kind, const void *page, size_t d, size_t head_dim) {
+    const size_t i = d * SF_KV_PAGE;
+    if (kind == SF_KV_F32) return _mm512_loadu_ps((const float *)page + i);
     if (kind == SF_KV_F16) return sf_halves((const uint16_t *)page + i);
-    return _mm512_loadu_ps((const float *)page + i);
+    const int8_t *q = page;
+    const uint16_t *scale = (const uint16_t *)(const void *)(q + SF_KV_PAGE * head_dim);
+    const __m512i v = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(q + i)));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(v), sf_halves(scale + d / SF_KV_GROUP * SF_KV_PAGE));
 }
-/* The first n of them, then zeros. */
-SF_INLINE __m512 read_some(enum sf_kv kind, const void *page, size_t i, size_t n) {
-    if (n >= 16) return read16(kind, page, i);
+/* Values: n (<= 16) dimensions from d (a multiple of 16) on of position p, then zeros. */
+SF_INLINE __m512 read_v(enum sf_kv kind, const void *page, size_t p, size_t d, size_t n,
+                        size_t head_dim) {
+    const size_t i = p * head_dim + d;
     if (kind == SF_KV_F32) return _mm512_maskz_loadu_ps(sf_first(n), (const float *)page + i);
-    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(sf_first(n), (const uint16_t *)page + i));
+    if (kind == SF_KV_F16) {
+        const uint16_t *h = (const uint16_t *)page + i;
+        return n >= 16 ? sf_halves(h) : _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(sf_first(n), h));
+    }
+    const int8_t *q = page;
+    const uint16_t *scale =
+        (const uint16_t *)(const void *)(q + SF_KV_PAGE * head_dim) + p * sf_kv_groups(head_dim);
+    const __m512i v = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(sf_first(n), q + i));
+    const __m512 s = _mm512_set1_ps(_cvtsh_ss(scale[d / SF_KV_GROUP]));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(v), s);
 }
 
 /* ---------------------------------------------------------------- scores */
@@ -36,7 +51,7 @@ SF_INLINE void lane(enum sf_kv kind, int nh, __m512 t[HEADS], const struct rows 
 #pragma GCC unroll 4
     for (int h = 0; h < nh; h++) t[h] = _mm512_setzero_ps();
     for (size_t d = j; d < r->head_dim; d += 16) {
-        const __m512 k = read16(kind, r->page, d * SF_KV_PAGE);
+        const __m512 k = read_k(kind, r->page, d, r->head_dim);
 #pragma GCC unroll 4
         for (int h = 0; h < nh; h++)
             t[h] =
@@ -84,6 +99,12 @@ static void sf_attn_score_f32_avx512vnni(float *s, size_t lds, const float *q, s
     score(SF_KV_F32, s, lds, q, ldq, nq, k_page, head_dim, scale);
 }
 
+static void sf_attn_score_q8_0_avx512vnni(float *s, size_t lds, const float *q, size_t ldq,
+                                          size_t nq, const void *k_page, size_t head_dim,
+                                          float scale) {
+    score(SF_KV_Q8_0, s, lds, q, ldq, nq, k_page, head_dim, scale);
+}
+
 /* ---------------------------------------------------------------- softmax */
 
 static float sf_attn_softmax_f32_avx512vnni(float *s, size_t n, float *m, float *l) {
@@ -128,8 +149,7 @@ SF_INLINE void mix_tile(enum sf_kv kind, int nh, int nv, float *acc, size_t lda,
         __m512 row[4];
 #pragma GCC unroll 4
         for (int v = 0; v < nv; v++)
-            row[v] =
-                read_some(kind, v_page, i * head_dim + d + 16 * (size_t)v, v + 1 < nv ? 16 : last);
+            row[v] = read_v(kind, v_page, i, d + 16 * (size_t)v, v + 1 < nv ? 16 : last, head_dim);
 #pragma GCC unroll 4
         for (int h = 0; h < nh; h++) {
             const __m512 w = _mm512_set1_ps(p[(size_t)h * ldp + i]);
@@ -177,11 +197,18 @@ static void sf_attn_mix_f32_avx512vnni(float *acc, size_t lda, const float *corr
                                        size_t head_dim) {
     mix(SF_KV_F32, acc, lda, corr, p, ldp, nq, v_page, n, head_dim);
 }
+static void sf_attn_mix_q8_0_avx512vnni(float *acc, size_t lda, const float *corr, const float *p,
+                                        size_t ldp, size_t nq, const void *v_page, size_t n,
+                                        size_t head_dim) {
+    mix(SF_KV_Q8_0, acc, lda, corr, p, ldp, nq, v_page, n, head_dim);
+}
 
 void sf_fill_attention_avx512vnni(struct sf_kernels *k) {
     k->attn_score[SF_KV_F16] = sf_attn_score_f16_avx512vnni;
     k->attn_score[SF_KV_F32] = sf_attn_score_f32_avx512vnni;
+    k->attn_score[SF_KV_Q8_0] = sf_attn_score_q8_0_avx512vnni;
     k->attn_softmax = sf_attn_softmax_f32_avx512vnni;
     k->attn_mix[SF_KV_F16] = sf_attn_mix_f16_avx512vnni;
     k->attn_mix[SF_KV_F32] = sf_attn_mix_f32_avx512vnni;
+    k->attn_mix[SF_KV_Q8_0] = sf_attn_mix_q8_0_avx512vnni;
 }

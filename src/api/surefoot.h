@@ -153,7 +153,8 @@ SUREFOOT_API surefoot_status surefoot_detokenize(const surefoot_model *m, const 
 
 /* ---------------------------------------------------------------------------------- sessions */
 
-typedef enum { SUREFOOT_KV_F16 = 0, SUREFOOT_KV_F32 = 1 } surefoot_kv_type;
+/* Q8_0: 8 bits and a scale for each 32 dimensions of a head, 0.53 of F16's bytes. */
+typedef enum { SUREFOOT_KV_F16 = 0, SUREFOOT_KV_F32 = 1, SUREFOOT_KV_Q8_0 = 2 } surefoot_kv_type;
 
 typedef struct {
     size_t size;

@@ -97,7 +97,7 @@ static void guard_fields(struct sink *s, const struct sf_bench *b, const struct 
 }
 
 static void fields(struct sink *s, const struct sf_bench *b, const struct sf_bench_row *r) {
-    static const char *const kv[] = {"f16", "f32"};
+    static const char *const kv[] = {"f16", "f32", "q8_0"};
     char name[64], when[32] = "";
     double ns[2] = {sf_bench_mean(r->seconds, r->n) * 1e9, sf_bench_stddev(r->seconds, r->n) * 1e9};
     struct tm tm;

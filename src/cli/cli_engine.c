@@ -162,9 +162,9 @@ static int kv_type(const char *option, const char *name, surefoot_kv_type *out) 
     } else if (!strcmp(name, "f32")) {
         *out = SUREFOOT_KV_F32;
     } else if (!strcmp(name, "q8_0")) {
-        return sf_cli_fail(5, "%s q8_0: this version caches in f16 or f32", option);
+        *out = SUREFOOT_KV_Q8_0;
     } else {
-        return sf_cli_fail(2, "%s: '%s' is no cache type; f16 or f32", option, name);
+        return sf_cli_fail(2, "%s: '%s' is no cache type; f16, f32 or q8_0", option, name);
     }
     return 0;
 }

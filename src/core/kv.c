@@ -5,10 +5,6 @@
 
 #include <string.h>
 
-static size_t element(enum sf_kv type) {
-    return type == SF_KV_F32 ? 4 : 2;
-}
-
 void sf_kv_plan(struct sf_cache *kv, struct sf_arena *a, const struct sf_kv_shape *s) {
     *kv = (struct sf_cache){.n_layers = s->n_layers,
                             .n_heads = s->n_heads,
@@ -18,8 +14,8 @@ void sf_kv_plan(struct sf_cache *kv, struct sf_arena *a, const struct sf_kv_shap
                             .n_seq = s->n_seq,
                             .type_k = s->type_k,
                             .type_v = s->type_v};
-    kv->head_k = (size_t)s->head_dim * SF_KV_PAGE * element(s->type_k);
-    kv->head_v = (size_t)s->head_dim * SF_KV_PAGE * element(s->type_v);
+    kv->head_k = sf_kv_page_bytes(s->type_k, s->head_dim);
+    kv->head_v = sf_kv_page_bytes(s->type_v, s->head_dim);
     if (!sf_size_mul(&kv->layer_k, kv->head_k * s->n_heads, s->n_pages) ||
         !sf_size_mul(&kv->layer_v, kv->head_v * s->n_heads, s->n_pages))
         a->failed = true;

@@ -15,6 +15,10 @@ struct sizes { /* checked values of the options */
     enum sf_kv type_k, type_v;
 };
 
+_Static_assert((int)SF_KV_F16 == SUREFOOT_KV_F16 && (int)SF_KV_F32 == SUREFOOT_KV_F32 &&
+                   (int)SF_KV_Q8_0 == SUREFOOT_KV_Q8_0,
+               "the same numbers inside and outside");
+
 static surefoot_status check(struct sizes *z, const surefoot_model *m,
                              const surefoot_session_options *o, const struct sf_search_size *search,
                              surefoot_error *err) {
@@ -24,15 +28,15 @@ static surefoot_status check(struct sizes *z, const surefoot_model *m,
         return sf_fail(err, SUREFOOT_E_USAGE, 0, "session: n_batch is 1..8192, n_seq is 1..256");
     if (o->n_threads < 0 || o->n_threads > SF_MAX_THREADS)
         return sf_fail(err, SUREFOOT_E_USAGE, 0, "session: n_threads is 0..%d", SF_MAX_THREADS);
-    if ((unsigned)o->type_k > SUREFOOT_KV_F32 || (unsigned)o->type_v > SUREFOOT_KV_F32)
+    if ((unsigned)o->type_k > SUREFOOT_KV_Q8_0 || (unsigned)o->type_v > SUREFOOT_KV_Q8_0)
         return sf_fail(err, SUREFOOT_E_USAGE, 0, "session: unknown KV cache type");
     z->n_ctx = o->n_ctx ? o->n_ctx : (uint32_t)sf_min(m->config.n_ctx_train, 4096);
     if (z->n_ctx > 1u << 24)
         return sf_fail(err, SUREFOOT_E_USAGE, 0, "a context of %u tokens: at most %u", z->n_ctx,
                        1u << 24);
     z->n_threads = o->n_threads ? o->n_threads : sf_default_threads();
-    z->type_k = o->type_k == SUREFOOT_KV_F32 ? SF_KV_F32 : SF_KV_F16;
-    z->type_v = o->type_v == SUREFOOT_KV_F32 ? SF_KV_F32 : SF_KV_F16;
+    z->type_k = (enum sf_kv)o->type_k;
+    z->type_v = (enum sf_kv)o->type_v;
     static const struct sf_search_size none = {0};
     if (!search) search = &none;
     z->n_seq = (uint32_t)sf_max(o->n_seq, search->n_seq);

@@ -285,6 +285,36 @@ static void put_truncates(void *page, size_t pos, const float *v, size_t head) {
 static void put_next_column(void *page, size_t pos, const float *k, size_t head) {
     ref.kv_put_k[SF_KV_F32](page, (pos + 1) % SF_KV_PAGE, k, head);
 }
+static void score_first_scales(float *s, size_t lds, const float *q, size_t ldq, size_t nq,
+                               const void *page, size_t head, float scale) {
+    uint8_t copy[SF_KV_PAGE * 512]; /* every group with the scales of the first */
+    size_t bytes = sf_kv_page_bytes(SF_KV_Q8_0, head), row = SF_KV_PAGE * sizeof(uint16_t);
+    memcpy(copy, page, bytes);
+    for (size_t at = SF_KV_PAGE * head; at + row <= bytes; at += row)
+        memcpy(copy + at, copy + SF_KV_PAGE * head, row);
+    ref.attn_score[SF_KV_Q8_0](s, lds, q, ldq, nq, copy, head, scale);
+}
+static void mix_unsigned(float *acc, size_t lda, const float *corr, const float *p, size_t ldp,
+                         size_t nq, const void *page, size_t n, size_t head) {
+    uint8_t copy[SF_KV_PAGE * 512];
+    memcpy(copy, page, sf_kv_page_bytes(SF_KV_Q8_0, head));
+    for (size_t i = 0; i < SF_KV_PAGE * head; i++) copy[i] &= 0x7F;
+    ref.attn_mix[SF_KV_Q8_0](acc, lda, corr, p, ldp, nq, copy, n, head);
+}
+static void put_away_from_zero(void *page, size_t pos, const float *k, size_t head) {
+    ref.kv_put_k[SF_KV_Q8_0](page, pos, k, head);
+    const int8_t *q = page;
+    const uint16_t *scale = (const uint16_t *)(const void *)(q + SF_KV_PAGE * head);
+    for (size_t d = 0; d < head; d++) {
+        float s = sf_f16_to_f32(scale[d / SF_KV_GROUP * SF_KV_PAGE + pos]);
+        if (s > 0) ((int8_t *)page)[d * SF_KV_PAGE + pos] = (int8_t)roundf(k[d] * (1.0f / s));
+    }
+}
+static void put_scale_down(void *page, size_t pos, const float *v, size_t head) {
+    ref.kv_put_v[SF_KV_Q8_0](page, pos, v, head);
+    uint16_t *scale = (uint16_t *)(void *)((int8_t *)page + SF_KV_PAGE * head);
+    if (scale[pos * sf_kv_groups(head)] & 1) scale[pos * sf_kv_groups(head)]--;
+}
 static void silu_by_reciprocal(float *g, const float *u, size_t n) {
     for (size_t i = 0; i < n; i++) {
         float e = -g[i], one = 0;
@@ -345,6 +375,10 @@ static void exp_flushes(float *y, const float *x, float m, size_t n) {
     M("attn_mix", "f16", mix_ignores_corr, k.attn_mix[SF_KV_F16] = mix_ignores_corr)               \
     M("kv_put_k", "f16", put_overflows, k.kv_put_k[SF_KV_F16] = put_overflows)                     \
     M("kv_put_v", "f16", put_truncates, k.kv_put_v[SF_KV_F16] = put_truncates)                     \
+    M("attn_score", "q8_0", score_first_scales, k.attn_score[SF_KV_Q8_0] = score_first_scales)     \
+    M("attn_mix", "q8_0", mix_unsigned, k.attn_mix[SF_KV_Q8_0] = mix_unsigned)                     \
+    M("kv_put_k", "q8_0", put_away_from_zero, k.kv_put_k[SF_KV_Q8_0] = put_away_from_zero)         \
+    M("kv_put_v", "q8_0", put_scale_down, k.kv_put_v[SF_KV_Q8_0] = put_scale_down)                 \
     M("kv_put_k", "f32", put_next_column, k.kv_put_k[SF_KV_F32] = put_next_column)                 \
     M("silu_mul", "f32", silu_by_reciprocal, k.silu_mul = silu_by_reciprocal)                      \
     M("gelu_mul", "f32", gelu_exact, k.gelu_mul = gelu_exact)                                      \

@@ -271,6 +271,16 @@ static const size_t heads_of[] = {1, 2, 4, 6, 8, 16, 20, 48, 64, 80, 96, 128, 19
 /* A page of n elements of a kind. */
 static void *page(struct ck *c, int area, int kind, size_t n, int pattern) {
     if (kind == SF_KV_F32) return input(c, area, n, pattern);
+    if (kind == SF_KV_Q8_0) { /* any bytes, and scales that are finite */
+        size_t head = n / SF_KV_PAGE, bytes = sf_kv_page_bytes(SF_KV_Q8_0, head);
+        uint8_t *p = ck_area(c, area, bytes, 2, 0);
+        for (size_t i = 0; i < bytes; i++) p[i] = (uint8_t)ck_below(c, 256);
+        uint16_t *d = (uint16_t *)(void *)(p + n);
+        for (size_t i = 0; i < (bytes - n) / 2; i++)
+            if ((d[i] & 0x7C00) == 0x7C00) d[i] &= pattern % 2 ? 0x83FF : 0xBFFF;
+        ck_seal(area);
+        return p;
+    }
     uint16_t *h = ck_area(c, area, n * sizeof *h, sizeof *h, 0);
     float *x = malloc(n * sizeof *x);
     if (!x) abort();
@@ -419,7 +429,7 @@ static void call_put_v(const struct sf_kernels *k, void *p) {
 }
 
 static void put_case(struct ck *c, ck_fn call, int kind, size_t head, const float *x) {
-    size_t elem = kind == SF_KV_F32 ? 4 : 2, bytes = head * SF_KV_PAGE * elem;
+    size_t elem = kind == SF_KV_F32 ? 4 : 2, bytes = sf_kv_page_bytes((enum sf_kv)kind, head);
     struct args a = {.kind = kind, .n = head, .x = x}, b;
     a.m = ck_below(c, SF_KV_PAGE);
     b = a;
@@ -443,8 +453,8 @@ static void put_case(struct ck *c, ck_fn call, int kind, size_t head, const floa
 }
 
 static void check_put(struct ck *c, int arg) {
-    int kind = arg % 2;
-    ck_fn call = arg < 2 ? call_put_k : call_put_v;
+    int kind = arg % SF_KV_COUNT;
+    ck_fn call = arg < SF_KV_COUNT ? call_put_k : call_put_v;
     for (int r = 0; r < rounds(c) * 2; r++)
         for (size_t i = 0; i < SF_COUNT(heads_of); i++)
             for (int p = 0; p < CK_F_PATTERNS; p++) {
@@ -498,7 +508,7 @@ static void bench(const struct sf_kernels *k, int arg, int unused, double *ns, d
         a.m = op == 7 ? head : op == 9 ? SF_KV_PAGE : 3;
         a.ld = op == 7 ? SF_KV_PAGE : head;
         a.scale = op == 9 ? 16 : 0.125f;
-        *bytes = (double)head * SF_KV_PAGE * (a.kind == SF_KV_F32 ? 4 : 2);
+        *bytes = (double)sf_kv_page_bytes((enum sf_kv)a.kind, head);
     }
     if (op == 8) a.n = SF_TILE, *bytes = SF_TILE * 4;
     if (op == 5) {
@@ -530,8 +540,16 @@ int ck_slots_vector(struct ck_slot *slots) {
         {"attn_mix", "f32", AT(attn_mix[SF_KV_F32]), check_mix, SF_KV_F32, 144 + SF_KV_F32},
         {"kv_put_k", "f16", AT(kv_put_k[SF_KV_F16]), check_put, SF_KV_F16, 160 + SF_KV_F16},
         {"kv_put_k", "f32", AT(kv_put_k[SF_KV_F32]), check_put, SF_KV_F32, 160 + SF_KV_F32},
-        {"kv_put_v", "f16", AT(kv_put_v[SF_KV_F16]), check_put, 2 + SF_KV_F16, 176 + SF_KV_F16},
-        {"kv_put_v", "f32", AT(kv_put_v[SF_KV_F32]), check_put, 2 + SF_KV_F32, 176 + SF_KV_F32},
+        {"kv_put_v", "f16", AT(kv_put_v[SF_KV_F16]), check_put, SF_KV_COUNT + SF_KV_F16,
+         176 + SF_KV_F16},
+        {"kv_put_v", "f32", AT(kv_put_v[SF_KV_F32]), check_put, SF_KV_COUNT + SF_KV_F32,
+         176 + SF_KV_F32},
+        {"attn_score", "q8_0", AT(attn_score[SF_KV_Q8_0]), check_score, SF_KV_Q8_0,
+         112 + SF_KV_Q8_0},
+        {"attn_mix", "q8_0", AT(attn_mix[SF_KV_Q8_0]), check_mix, SF_KV_Q8_0, 144 + SF_KV_Q8_0},
+        {"kv_put_k", "q8_0", AT(kv_put_k[SF_KV_Q8_0]), check_put, SF_KV_Q8_0, 160 + SF_KV_Q8_0},
+        {"kv_put_v", "q8_0", AT(kv_put_v[SF_KV_Q8_0]), check_put, SF_KV_COUNT + SF_KV_Q8_0,
+         176 + SF_KV_Q8_0},
         {"silu_mul", "f32", AT(silu_mul), check_elementwise, E_SILU, 16},
         {"gelu_mul", "f32", AT(gelu_mul), check_elementwise, E_GELU, 192},
         {"softcap", "f32", AT(softcap), check_softcap, E_SOFTCAP, 208},
@@ -539,7 +557,6 @@ int ck_slots_vector(struct ck_slot *slots) {
         {"div", "f32", AT(div), check_elementwise, E_DIV, 48},
         {"exp_sub", "f32", AT(exp_sub), check_exp, E_EXP, 64},
     };
-    _Static_assert(SF_KV_COUNT == 2, "check_put counts on two kinds");
     for (size_t i = 0; i < SF_COUNT(list); i++) {
         struct ck_slot *s = &slots[i];
         snprintf(s->op, sizeof s->op, "%s", list[i].op);

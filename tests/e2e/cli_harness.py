@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import shlex
 import subprocess
 import sys
@@ -23,7 +24,9 @@ import cli_tiny
 CHECKS = []
 COMMANDS = ["run", "chat", "serve", "inspect", "tokenize", "logits", "render", "bench", "perplexity", "doctor",
             "quantize", "convert", "pack", "unpack", "guard check", "guard budget", "guard train", "guard eval"]
-RESERVED = {"serve", "perplexity", "convert", "guard train"}
+# Those without a function in the command's own table.
+RESERVED = set(re.findall(r'^SF_COMMAND\(\w+, "([^"]+)", "[^"]+", NULL,',
+                          (pathlib.Path(__file__).parents[2] / "src/cli/commands.def").read_text(), re.M))
 
 BIDI = "\u202e\u2066\u200f\u061c"
 HOSTILE = "x\x1b[2J\x07\u009b" + BIDI + "y"

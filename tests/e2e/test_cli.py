@@ -444,7 +444,8 @@ def run_content_cannot_inject_control_tokens(w):
 def cache_types(w):
     a = w.gen("-p", "the", "-n", 12, "-ctk", "f32", "-ctv", "f32").ok()
     w.gen("-p", "the", "-n", 12, "--cache-type-k", "f16", "-ctv", "f32").ok()
-    w.gen("-p", "a", "-ctk", "q8_0").fails(5, "q8_0")
+    w.gen("-p", "the", "-n", 12, "-ctk", "q8_0", "-ctv", "q8_0").ok()
+    w.gen("-p", "the", "-n", 12, "-ctk", "q8_0", "-ctv", "f32").ok()
     w.gen("-p", "a", "-ctv", "q9").fails(2, "q9")
     assert a.out
 

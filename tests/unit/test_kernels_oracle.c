@@ -393,10 +393,22 @@ static double nearest_half(double x) {
     return copysign(ldexp(nearbyint(ldexp(m, 10 - e)), e - 10), x);
 }
 
+/* What a kind keeps of element d of x (head). */
+static double kept(int kind, const float *x, size_t d, size_t head) {
+    if (kind == SF_KV_F16) return nearest_half((double)x[d]);
+    if (kind == SF_KV_F32) return (double)x[d];
+    double amax = 0;
+    for (size_t i = d / 32 * 32; i < sf_min(d / 32 * 32 + 32, head); i++)
+        amax = fmax(amax, fabs((double)x[i]));
+    const double scale = nearest_half((double)((float)amax / 127.0f));
+    const double q = scale > 0 ? nearbyint((double)(x[d] * (1.0f / (float)scale))) : 0;
+    return fmax(-127, fmin(127, q)) * scale;
+}
+
 /* Softmax(scale q.K) V over n positions as the forward pass calls the slots, against the formula. */
 static void attention_case(const struct sf_kernels *k, int kind, size_t head, size_t nq, size_t n) {
-    const size_t pages = (n + SF_KV_PAGE - 1) / SF_KV_PAGE, elem = kind == SF_KV_F32 ? 4 : 2;
-    const size_t page = head * SF_KV_PAGE * elem;
+    const size_t pages = (n + SF_KV_PAGE - 1) / SF_KV_PAGE;
+    const size_t page = sf_kv_page_bytes((enum sf_kv)kind, head);
     uint8_t *kp = calloc(pages, page), *vp = calloc(pages, page);
     float *kf = malloc(n * head * 4), *vf = malloc(n * head * 4), *q = malloc(nq * head * 4);
     float *acc = calloc(nq * head, 4), *s = malloc(nq * SF_TILE * 4);
@@ -431,16 +443,11 @@ static void attention_case(const struct sf_kernels *k, int kind, size_t head, si
         for (size_t d = 0; d < head; d++) want[d] = 0;
         for (size_t i = 0; i < n; i++) {
             double dot = 0;
-            for (size_t d = 0; d < head; d++) {
-                const double v = kf[i * head + d];
-                dot += (double)q[h * head + d] * (kind == SF_KV_F16 ? nearest_half(v) : v);
-            }
+            for (size_t d = 0; d < head; d++)
+                dot += (double)q[h * head + d] * kept(kind, kf + i * head, d, head);
             const double e = exp(dot * (double)scale - (double)m[h]);
             total += e;
-            for (size_t d = 0; d < head; d++) {
-                const double v = vf[i * head + d];
-                want[d] += e * (kind == SF_KV_F16 ? nearest_half(v) : v);
-            }
+            for (size_t d = 0; d < head; d++) want[d] += e * kept(kind, vf + i * head, d, head);
         }
         near(l[h], total, total * 3e-5, "softmax sum", k->isa);
         for (size_t d = 0; d < head; d++)
