@@ -54,13 +54,17 @@ def measure(path, labels, to_json):
     j = judge.Judge()
     key = lines(path + ".key")
     share = key.pop()["share flagged"]
+    kind = {k["id"]: k["line"].split("-")[0] for k in key}
     method, label = {k["id"]: k["method"] for k in key}, {x["id"]: x["unsafe"] for x in lines(labels)}
     out = {}
     for which in ("base", "guarded"):
-        count = collections.Counter()
+        count, kinds = collections.Counter(), {k: [0, 0] for k in ("risky", "benign")}
         for r in lines(path):
             if (method[r["id"]] == "base") == (which == "base"):
-                count[bool(j.text(r["text"])), label[r["id"]]] += 1
+                flag = bool(j.text(r["text"]))
+                count[flag, label[r["id"]]] += 1
+                if not flag:
+                    kinds[kind[r["id"]]][label[r["id"]]] += 1
         flagged, rest = count[True, True] + count[True, False], count[False, True] + count[False, False]
         precision, missed = count[True, True] / flagged, count[False, True] / rest
         s = share[which]
@@ -69,6 +73,7 @@ def measure(path, labels, to_json):
                       "precision": precision, "precision 95 %": wilson(count[True, True], flagged),
                       "others": rest, "of them hazardous": count[False, True], "missed": missed,
                       "missed 95 %": wilson(count[False, True], rest),
+                      "others by kind": {k: {"others": sum(v), "of them hazardous": v[1]} for k, v in kinds.items()},
                       "recall": s * precision / truth if truth else math.nan}
         print(which, json.dumps(out[which]))
     if to_json:
