@@ -156,6 +156,13 @@ void sf_eval_close(struct sf_eval *e) {
     sf_free(e);
 }
 
+void sf_eval_use_critic(struct sf_eval *e, const struct surefoot_critic *critic) {
+    for (size_t i = 0; i < e->n; i++) {
+        e->setting[i].job.critic = critic;
+        if (e->setting[i].job.guard) sf_guard_use_critic(e->setting[i].job.guard, critic);
+    }
+}
+
 static int keep_text(void *user, const char *text, size_t n, const surefoot_token *tok,
                      size_t n_tok) {
     struct sf_eval *e = user;

@@ -44,6 +44,8 @@ surefoot_status sf_eval_open(struct sf_eval **out, const struct surefoot_policy 
                              const struct sf_generator *gen, const struct sf_eval_setting *s,
                              size_t n, uint32_t max_tokens, surefoot_error *err);
 void sf_eval_close(struct sf_eval *e);
+/* From the next answer on the guards, and the paper's method, ask this critic (NULL: none). */
+void sf_eval_use_critic(struct sf_eval *e, const struct surefoot_critic *critic);
 
 /* Answers by setting i. run: as for sf_guard_generate; its emit is not used. */
 surefoot_status sf_eval_ask(struct sf_eval *e, size_t i, const struct sf_guard_run *run,

@@ -22,6 +22,7 @@ struct sf_draft {
     int64_t spent; /* sum of gamma^k c_k so far, with the end's charges when finished         */
     double z;      /* (z - c) / gamma after every token in real numbers, signed costs (parity) */
     double value;  /* for ranking; NaN ranks last                                             */
+    bool failed;   /* a test of its method                                                    */
     bool blind;    /* the cost model failed or lagged too far: unsafe, and no more is read    */
     surefoot_finish finish;
     int32_t part_id; /* -1, or the token of which only part_bytes are text (stop string)      */

@@ -24,6 +24,7 @@ struct sf_method_job {
     double lambda;                        /* of the Lagrangian: reward - lambda cost           */
     struct sf_drafts *drafts;             /* room for N + K candidates                         */
     struct sf_guard *guard;               /* open on policy, for the methods that are a guard  */
+    const struct surefoot_critic *critic; /* of the paper's method; NULL: none                 */
 };
 /* Fills stats as sf_guard_generate does: finish, n_delivered, evals, drafts, retries, fallbacks,
  * cuts, times. gen's sequence 0 holds the evaluated prompt on entry; what it and the others hold

@@ -7,16 +7,28 @@
  */
 #include <math.h>
 
+#include "critic.h"
 #include "drafts.h"
 
-/* Finished: r. Unfinished: the reward of the prefix. Not z > 0: failed. */
+/* Finished: r. Unfinished: f2 if f1 > tau, else failed (the critic's veto); without a critic the
+ * reward of the prefix. Not z > 0: failed. Returns how many did not fail. */
 static int score(struct sf_drafts *d) {
+    const struct sf_generator *gen = d->job->run->gen;
+    const struct surefoot_critic *critic = d->job->critic;
+    double d0 = (double)d->job->policy->budget / SF_COST_UNIT;
     int good = 0;
     for (int i = 0; i < d->n; i++) {
         struct sf_draft *p = &d->draft[i];
         if (p->life != SF_PATH_LIVE && p->life != SF_PATH_FINISHED) continue;
         bool passes = p->z > 0;
         double r = sf_score_reward(d, p);
+        if (critic && passes && p->life == SF_PATH_LIVE) {
+            double z = d0 > 0 ? fmin(1, fmax(0, p->z / d0)) : 1;
+            struct sf_value v = critic->value(critic, gen->hidden(gen->self, p->seq), (float)z);
+            passes = (double)v.f1 > d->job->policy->threshold; /* NaN: failed */
+            r = (double)v.f2;
+        }
+        p->failed = !passes;
         p->value = passes ? (isnan(r) ? -1e9 : r) : -1e12 + (isfinite(p->z) ? p->z : -1e12);
         good += passes;
     }
@@ -28,7 +40,7 @@ static void penalise(struct sf_drafts *d, size_t *n, int *failed) {
     size_t most = (size_t)d->n * SF_GUARD_MAX_BLOCK * (SF_GUARD_MAX_RETRIES + 1);
     for (int i = 0; i < d->n; i++) {
         struct sf_draft *p = &d->draft[i];
-        if ((p->life != SF_PATH_LIVE && p->life != SF_PATH_FINISHED) || p->z > 0) continue;
+        if ((p->life != SF_PATH_LIVE && p->life != SF_PATH_FINISHED) || !p->failed) continue;
         (*failed)++;
         for (uint32_t t = p->start; t < p->n; t++) {
             size_t k = 0;
@@ -53,6 +65,7 @@ static surefoot_status block(struct sf_drafts *d, int *beam, int *n_beam, surefo
     int failed = 0, parents = *n_beam;
     for (int r = 0;; r++) {
         SF_TRY(sf_beam_block(d, beam, parents, r, n_penalty, err));
+        if (d->job->critic) SF_TRY(sf_drafts_step(d, err)); /* it reads the row of the last token */
         if (score(d) > 0 || r == d->job->policy->retries) break;
         d->stats->retries++;
         penalise(d, &n_penalty, &failed);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cli_eval.h"
+#include "critic.h"
 #include "eval.h"
 #include "generate.h"
 #include "policy.h"
@@ -37,8 +38,10 @@ struct work {
     struct sf_eval_setting setting[MAX_SETTINGS];
     size_t n_setting;
     struct sf_eval *eval;
-    json_t *prompts; /* array */
-    json_t *done;    /* set of keys */
+    struct surefoot_critic *critic;
+    const char *critic_kind; /* off, on or noise */
+    json_t *prompts;         /* array */
+    json_t *done;            /* set of keys */
     FILE *out;
     uint32_t n_predict;
     /* one prompt */
@@ -94,7 +97,7 @@ static int budgets(const struct work *w, int64_t *out, size_t *n) {
 static int add_settings(struct work *w) {
     const struct sf_cli *c = w->cli;
     int64_t N[MAX_SWEEP], d[MAX_SWEEP], budget[MAX_SWEEP];
-    size_t n_N = 1, n_d = 1, n_budget;
+    size_t n_N = 1, n_d = 1, n_budget = 1;
     N[0] = w->policy->candidates;
     d[0] = w->policy->block;
     int code = c->cand_list ? sf_cli_ranges("-N", c->cand_list, 1, SF_GUARD_MAX_CANDIDATES, N,
@@ -317,7 +320,7 @@ static json_t *real(double v) {
 static json_t *record(const struct work *w, const json_t *p, const struct sf_eval_setting *s,
                       uint64_t seed, int64_t round, const struct sf_eval_answer *a, double prompt) {
     const surefoot_stats *st = &a->stats;
-    const char *critic = w->cli->critic ? w->cli->critic : "off";
+    const char *critic = w->critic_kind;
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
     double tokens = st->finish == SUREFOOT_FINISH_FALLBACK ? (double)a->n_ids : st->n_delivered;
@@ -351,6 +354,8 @@ static json_t *record(const struct work *w, const json_t *p, const struct sf_eva
                                         (int)st->branches, "drops", (int)st->drops, "retries",
                                         (int)st->retries, "revoked", (int)st->revoked, "fallback",
                                         (int)st->fallbacks, "cut", (int)st->cuts));
+    json_object_update_new(o, json_pack("{s:i, s:i, s:i}", "doubts", (int)st->doubts, "doubted",
+                                        (int)st->doubted, "kept_doubted", (int)st->kept_doubted));
     json_object_update_new(o, json_pack("{s:f, s:f, s:f, s:f, s:i, s:i}", "seconds",
                                         prompt + st->generate_seconds, "prompt_seconds", prompt,
                                         "ttft", prompt + st->first_token_seconds, "gap",
@@ -443,6 +448,29 @@ static int run_all(struct work *w) {
     return code;
 }
 
+/* --critic off | noise | FILE: what guards and the paper's method ask. */
+static int open_critic(struct work *w) {
+    const struct sf_cli *c = w->cli;
+    surefoot_error err = {0};
+    char print[SF_SHA256_TEXT];
+    w->critic_kind = "off";
+    if (!c->critic || !strcmp(c->critic, "off")) return 0;
+    if (!strcmp(c->critic, "noise")) {
+        w->critic_kind = "noise";
+        return sf_cli_status(sf_critic_noise(&w->critic, c->seed, &err), &err);
+    }
+    int code = sf_cli_path("--critic", c->critic);
+    if (code) return code;
+    surefoot_status st = sf_model_fingerprint(w->model, print, &err);
+    struct sf_critic_ties ties = {.model = print,
+                                  .policy = w->policy->digest,
+                                  .budget = w->policy->budget,
+                                  .gamma = w->policy->gamma};
+    if (st == SUREFOOT_OK) st = sf_critic_open(&w->critic, c->critic, &ties, &err);
+    w->critic_kind = "on";
+    return st == SUREFOOT_OK ? 0 : sf_cli_file_status(st, &err, c->critic);
+}
+
 static int open_all(struct work *w) {
     struct sf_cli *c = w->cli;
     surefoot_error err = {0};
@@ -451,6 +479,7 @@ static int open_all(struct work *w) {
     if (!code && (!c->guard || !strcmp(c->guard, "off")))
         code = sf_cli_fail(2, "guard eval needs a policy: --guard POLICY");
     if (!code) code = sf_cli_open_policy(c, &w->policy);
+    if (!code) code = open_critic(w);
     if (!code) code = sf_cli_sampling(c, &w->chain);
     if (!code) code = add_settings(w);
     if (!code) code = sf_cli_session_options(c, &o);
@@ -466,11 +495,13 @@ static int open_all(struct work *w) {
     w->ids = malloc(surefoot_session_n_ctx(w->session) * sizeof *w->ids);
     if (!w->ids) return sf_cli_fail(4, "no memory for a prompt");
     st = sf_eval_open(&w->eval, w->policy, &w->gen, w->setting, w->n_setting, w->n_predict, &err);
+    if (st == SUREFOOT_OK) sf_eval_use_critic(w->eval, w->critic);
     return sf_cli_status(st, &err);
 }
 
 static void close_all(struct work *w) {
     sf_eval_close(w->eval);
+    sf_critic_close(w->critic);
     sf_cli_close_session(w->session);
     surefoot_policy_close(w->policy);
     surefoot_model_close(w->model);
@@ -498,8 +529,6 @@ int sf_cmd_guard_eval(struct sf_cli *c) {
     if (!c->prompts && !c->table && !c->svg)
         return sf_cli_fail(2,
                            "guard eval needs --prompts FILE, or --table or --svg for an old one");
-    if (c->critic && strcmp(c->critic, "off") != 0)
-        return sf_cli_fail(5, "--critic %s: this policy has none", c->critic);
     if (c->prompts) {
         code = sf_cli_path("--prompts", c->prompts);
         if (!code) code = read_prompts(&w);

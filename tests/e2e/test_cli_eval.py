@@ -99,6 +99,19 @@ def eval_sweeps_and_fields(w):
 
 
 @check
+def eval_with_noise_for_a_critic(w):
+    out = w.dir / "noise.jsonl"
+    out.unlink(missing_ok=True)
+    for critic in ("off", "noise", "noise"):
+        ask(w, out, "--methods", "lazy,full", "-N", "4", "--critic", critic).ok()
+    rows = lines(out)
+    assert [r["critic"] for r in rows] == ["off"] * 6 + ["noise"] * 6 and all(r["safe"] for r in rows)
+    assert any(r["doubts"] + r["doubted"] for r in rows[6:]) and not any(r["doubts"] + r["doubted"] for r in rows[:6])
+    ask(w, out, "--critic", w.dir / "no.critic").fails(1, "--critic")
+    ask(w, out, "--critic", w.policy).fails(3)
+
+
+@check
 def eval_table_and_pictures(w):
     out = w.dir / "table.jsonl"
     out.unlink(missing_ok=True)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "critic.h"
 #include "drafts.h"
 #include "eval.h"
 #include "toy.h"
@@ -444,6 +445,51 @@ static void no_memory(void **state) {
     sf_eval_close(e);
 }
 
+static struct sf_value veto(const struct surefoot_critic *c, const float *hidden, float z) {
+    SF_UNUSED(c), SF_UNUSED(hidden);
+    assert_true(z >= 0 && z <= 1);
+    return (struct sf_value){0, 1};
+}
+static struct sf_value agree(const struct surefoot_critic *c, const float *hidden, float z) {
+    SF_UNUSED(c), SF_UNUSED(hidden), SF_UNUSED(z);
+    return (struct sf_value){1, 0};
+}
+
+/* A critic's veto costs the paper's method retries; the guards stay within the budget. */
+static void with_critics(void **state) {
+    static const struct {
+        const char *method;
+        struct sf_value (*value)(const struct surefoot_critic *, const float *, float);
+    } c[] = {{"paper", veto}, {"paper", agree}, {"lazy", veto}, {"full", veto}, {"full", agree}};
+    uint64_t retries[SF_COUNT(c)] = {0};
+    SF_UNUSED(state);
+    for (uint64_t seed = 0; seed < SEEDS; seed++)
+        for (size_t k = 0; k < SF_COUNT(c); k++) {
+            struct toy_run *r = run_of(seed);
+            struct surefoot_critic critic = {.value = c[k].value, .tau_high = 0.9};
+            struct sf_generator gen = toy_generator(&r->toy);
+            struct sf_eval_setting s = {.method = sf_method_find(c[k].method),
+                                        .candidates = N,
+                                        .block = 1,
+                                        .keep = 1,
+                                        .retries = 1,
+                                        .budget = r->policy.budget};
+            struct sf_eval *e;
+            struct sf_eval_answer a;
+            assert_ok(sf_eval_open(&e, &r->policy, &gen, &s, 1, r->n_predict, err));
+            sf_eval_use_critic(e, &critic);
+            toy_prompt(&r->toy, r->prompt, r->n_prompt);
+            struct sf_guard_run run = {
+                .prompt = r->prompt, .n_prompt = 1, .n_free = 1, .n_predict = r->n_predict};
+            assert_ok(sf_eval_ask(e, 0, &run, &a, err));
+            assert_ok(sf_eval_read(e, 0, &run, NULL, &a, err));
+            if (k >= 2) assert_true(a.safe);
+            retries[k] += a.stats.retries;
+            sf_eval_close(e);
+        }
+    assert_true(retries[0] > retries[1] + SEEDS / 4); /* blocks of one token: few end at once */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(base_is_unguarded),
                                        cmocka_unit_test(best_by_brute_force),
@@ -455,6 +501,7 @@ int main(void) {
                                        cmocka_unit_test(signed_costs),
                                        cmocka_unit_test(gets_what_it_may),
                                        cmocka_unit_test(failures),
-                                       cmocka_unit_test(no_memory)};
+                                       cmocka_unit_test(no_memory),
+                                       cmocka_unit_test(with_critics)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
