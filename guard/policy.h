@@ -68,6 +68,9 @@ surefoot_status sf_policy_path(char **out, const struct sf_policy_env *env, cons
 surefoot_status sf_policy_read(char **out, size_t *n, const struct sf_policy_env *env,
                                const char *value, int line, size_t max, surefoot_error *err);
 
+/* The key `weight` of a reward: any number, 1 where it is absent. */
+surefoot_status sf_reward_weight(double *out, struct sf_policy_section *s, surefoot_error *err);
+
 /* Strict decimal numbers, the same in every locale: [+-] digits [. digits] [e [+-] digits], nothing
  * before or behind, at most 15 significant digits, magnitude at most 1e12. nan, inf, hex, empty:
  * false. A positive number too small for a double's fast path, or for millionths, is not lost:

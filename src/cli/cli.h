@@ -87,6 +87,11 @@ struct sf_cli {
     const char *prompts, *out, *methods, *cand_list, *block_list, *budget_list, *critic, *svg;
     double lambda;
     int table;
+    /* guard train, from labelled text */
+    const char *kind, *text_col, *label_col, *group, *by, *about;
+    struct sf_cli_list csv, positive;
+    int64_t epochs, bits, window;
+    double touch;
 };
 
 enum sf_option_kind {

@@ -29,7 +29,7 @@ const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
 #define FILES  (BIT(pack) | BIT(unpack) | BIT(quantize)) /* IN OUT: a file is made */
 #define JSON                                                                                       \
     (TALK | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(doctor) |                \
-     BIT(quantize) | BIT(guard_check) | BIT(guard_budget))
+     BIT(quantize) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_train))
 #define AT(field) offsetof(struct sf_cli, field)
 #define I32       2147483647.0
 
@@ -85,6 +85,7 @@ const struct sf_option sf_options[] = {
     /* ---- guard eval */
     {"--prompts", "FILE", SF_OPT_STR, AT(prompts), 0, 0, BIT(guard_eval), "one JSON object a line: prompt, id, kind, topic, ..."},
     {"--out", "FILE", SF_OPT_STR, AT(out), 0, 0, BIT(guard_eval), "one JSON object per method and prompt; what is there already is not asked again"},
+    {"--out", "FILE", SF_OPT_STR, AT(out), 0, 0, BIT(guard_train), "where the result goes"},
     {"--methods", "LIST", SF_OPT_STR, AT(methods), 0, 0, BIT(guard_eval), "methods by name (default: all but paper)"},
     {"-N, --candidates", "LIST", SF_OPT_STR, AT(cand_list), 0, 0, BIT(guard_eval), "candidates (default: the policy's)"},
     {"-d, --block", "LIST", SF_OPT_STR, AT(block_list), 0, 0, BIT(guard_eval), "tokens of a block (default: the policy's)"},
@@ -93,6 +94,20 @@ const struct sf_option sf_options[] = {
     {"--critic", "FILE|off|noise", SF_OPT_STR, AT(critic), 0, 0, BIT(guard_eval), "a trained critic, none, or random numbers in its place (default off)"},
     {"--table", NULL, SF_OPT_FLAG, AT(table), 0, 0, BIT(guard_eval), "print the table of what --out holds"},
     {"--svg", "PREFIX", SF_OPT_STR, AT(svg), 0, 0, BIT(guard_eval), "draw it: PREFIX-time.svg, PREFIX-reward.svg, PREFIX-z.svg"},
+    /* ---- guard train */
+    {"--kind", "KIND", SF_OPT_STR, AT(kind), 0, 0, BIT(guard_train), "what is trained: ngram, a classifier of text"},
+    {"--csv", "FILE", SF_OPT_LIST, AT(csv), 0, 0, BIT(guard_train), "labelled text, a row each: CSV with a header, or JSON lines; may be repeated"},
+    {"--text", "COLUMN", SF_OPT_STR, AT(text_col), 0, 0, BIT(guard_train), "the column of the text (default text)"},
+    {"--label", "COLUMN", SF_OPT_STR, AT(label_col), 0, 0, BIT(guard_train), "the column of the label (default label)"},
+    {"--positive", "VALUE", SF_OPT_LIST, AT(positive), 0, 0, BIT(guard_train),
+     "a label that means harmful (default: 1, true, yes, unsafe, harmful, toxic); may be repeated"},
+    {"--group", "COLUMN", SF_OPT_STR, AT(group), 0, 0, BIT(guard_train), "rows that agree here are tested together, e.g. the prompt (default: equal texts)"},
+    {"--by", "COLUMN", SF_OPT_STR, AT(by), 0, 0, BIT(guard_train), "what is caught and touched, by the values of this column"},
+    {"--touch", "PERCENT", SF_OPT_REAL, AT(touch), 0, 50, BIT(guard_train), "harmless texts that p0 may touch (default 0.5)"},
+    {"--about", "TEXT", SF_OPT_STR, AT(about), 0, 0, BIT(guard_train), "kept in the file: what the texts were"},
+    {"--epochs", "N", SF_OPT_INT, AT(epochs), 1, 1000, BIT(guard_train), "passes over the texts (default 12)"},
+    {"--bits", "N", SF_OPT_INT, AT(bits), 8, 20, BIT(guard_train), "2^N weights (default 16)"},
+    {"--window", "N", SF_OPT_INT, AT(window), 1, 64, BIT(guard_train), "words looked at together (default 32)"},
     /* ---- logits, bench */
     {"-k, --top", "N", SF_OPT_INT, AT(top), 0, 1000, BIT(logits), "the N largest logits of each position (default 10)"},
     {"--full", NULL, SF_OPT_FLAG, AT(full), 0, 0, BIT(logits), "all logits, in 9 significant digits"},
@@ -106,14 +121,14 @@ const struct sf_option sf_options[] = {
     {"--level", "N", SF_OPT_INT, AT(level), 1, 19, BIT(pack), "how hard zstd tries (default 3; more gains little)"},
     {"--no-bandwidth", NULL, SF_OPT_FLAG, AT(no_bandwidth), 0, 0, BIT(bench), "leave out the measurement of the memory's read speed"},
     /* ---- the engine */
-    {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, I32, (ENGINE & ~BIT(bench)) | FILES, "threads (default: the physical performance cores)"},
+    {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, I32, (ENGINE & ~BIT(bench)) | FILES | BIT(guard_train), "threads (default: the physical performance cores)"},
     {"-c, --ctx-size", "N", SF_OPT_INT, AT(ctx), 0, 4294967295.0, KV, "context in tokens (default: the model's, at most 4096)"},
     {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, TALK | BIT(logits) | BIT(bench), "rows in one pass"},
     {"-ctk, --cache-type-k", "TYPE", SF_OPT_STR, AT(type_k), 0, 0, KV, "f16, f32 or q8_0 keys (default f16)"},
     {"-ctv, --cache-type-v", "TYPE", SF_OPT_STR, AT(type_v), 0, 0, KV, "f16, f32 or q8_0 values (default f16)"},
     {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, FILES, "write over a file that is there"},
     {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, ENGINE, "try even if the estimate does not fit in memory"},
-    {"-s, --seed", "S", SF_OPT_SEED, AT(seed), 0, 0, TALK | BIT(bench) | BIT(guard_eval), "the same seed gives the same text (default 0; -1: drawn)"},
+    {"-s, --seed", "S", SF_OPT_SEED, AT(seed), 0, 0, TALK | BIT(bench) | BIT(guard_eval) | BIT(guard_train), "the same seed gives the same text (default 0; -1: drawn)"},
     /* ---- for every command */
     {"--json", NULL, SF_OPT_FLAG, AT(json), 0, 0, JSON, "one JSON object per result"},
     {"-q, --quiet", NULL, SF_OPT_FLAG, AT(quiet), 0, 0, ALL, "no notes and no statistics"},
@@ -122,9 +137,9 @@ const struct sf_option sf_options[] = {
     {"--version", NULL, SF_OPT_FLAG, AT(version), 0, 0, ALL, "version, compiler, kernel levels, guard budget"},
     /* ---- common options where they mean nothing, habits from other runtimes: no effect */
     {"-m, --model", "FILE", SF_OPT_IGNORE1, 0, 0, 0, ~MODEL, NULL},
-    {"-t, --threads", "N", SF_OPT_IGNORE1, 0, 0, 0, ~(ENGINE | FILES), NULL},
+    {"-t, --threads", "N", SF_OPT_IGNORE1, 0, 0, 0, ~(ENGINE | FILES | BIT(guard_train)), NULL},
     {"-c, --ctx-size", "N", SF_OPT_IGNORE1, 0, 0, 0, ~KV, NULL},
-    {"-s, --seed", "S", SF_OPT_IGNORE1, 0, 0, 0, ~(TALK | BIT(bench) | BIT(guard_eval)), NULL},
+    {"-s, --seed", "S", SF_OPT_IGNORE1, 0, 0, 0, ~(TALK | BIT(bench) | BIT(guard_eval) | BIT(guard_train)), NULL},
     {"--guard", "POLICY", SF_OPT_IGNORE1, 0, 0, 0, ~GUARD, NULL},
     {"-ngl, --gpu-layers, --n-gpu-layers", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},
     {"-mg, --main-gpu", "N", SF_OPT_IGNORE1, 0, 0, 0, ALL, NULL},

@@ -3,6 +3,7 @@
 """check_policies.py SUREFOOT: policies and lexicons through the command. Bad ones, made by hand: each
 its own message of one line, naming the line, and its exit status. The examples of docs/policy.md and
 of models/ open."""
+import json
 import pathlib
 import re
 import subprocess
@@ -90,8 +91,54 @@ def bad_files(program, folder):
     return wrong
 
 
+def train(program, folder, *options):
+    p = subprocess.run([program, "guard", "train", "--kind", "ngram", *map(str, options)], cwd=folder,
+                       stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return p.returncode, p.stdout, p.stderr
+
+
+def trains_from_text(program, folder):
+    """CSV as RFC 4180 has it and JSON lines give one classifier, bit for bit; bad tables, a line each."""
+    wrong = []
+    rows = [("Mix the \"poison\",\nthen %d drops" % i, "bad") for i in range(12)]
+    rows += [("A warm pot, %d" % i, "good") for i in range(12)]
+    quoted = "\r\n".join('%d,"%s",%s' % (i, t.replace('"', '""'), k) for i, (t, k) in enumerate(rows))
+    (folder / "rows.csv").write_bytes(("\ufeffid,words,\"kind\"\r\n" + quoted).encode())
+    (folder / "rows.jsonl").write_text("".join(json.dumps({"words": t, "kind": k, "id": 3}) + "\n" for t, k in rows))
+    options = ["--text", "words", "--label", "kind", "--positive", "bad", "--bits", 10]
+    for name, threads in (("csv", 1), ("jsonl", 2)):
+        code, out, err = train(program, folder, "--csv", "rows." + name, *options, "-t", threads,
+                               "--by", "kind", "--out", "mine." + name)
+        if code or err or "rows 24, 12 of them harmful" not in out or "AUROC on rows not trained on 1.0000" not in out:
+            wrong.append("guard train of %s: exit %d: %s%s" % (name, code, err, out))
+        if not re.search(r"^bad +12 +100.0% +0 ", out, re.M):
+            wrong.append("guard train --by: %s" % out)
+    if (folder / "mine.csv").read_bytes() != (folder / "mine.jsonl").read_bytes():
+        wrong.append("CSV and JSON lines give different classifiers")
+    code, out, err = train(program, folder, "--csv", "rows.csv", *options, "--json", "--out", "mine.ngram")
+    if code or json.loads(out)["auroc"] != 1:
+        wrong.append("guard train --json: %s%s" % (out, err))
+    (folder / "open.csv").write_text('words,kind\n"never closed,bad\n')
+    (folder / "after.csv").write_text('words,kind\n"a"b,bad\n')
+    (folder / "short.csv").write_text("words,kind\nalone\n")
+    (folder / "odd.jsonl").write_text('{"words":"a","kind":"b"}\n{"words":["a"],"kind":"b"}\n')
+    for name, status, says in (("open.csv", 3, "line 2: a quote that is never closed"),
+                               ("after.csv", 3, "line 2: text behind a closing quote"),
+                               ("short.csv", 3, "line 2: 1 fields, and 'kind' is column 2"),
+                               ("odd.jsonl", 3, "line 2: no text, number or truth value 'words'"),
+                               ("gone.csv", 1, "gone.csv")):
+        code, out, err = train(program, folder, "--csv", name, *options, "--out", "none.ngram")
+        if code != status or says not in err or err.count("\n") != 1 or out or (folder / "none.ngram").exists():
+            wrong.append("guard train of %s: exit %d: %s%s" % (name, code, err, out))
+    code, out, err = train(program, folder, "--csv", "rows.csv", "--out", "none.ngram")
+    if code != 2 or "has no column 'text'" not in err:
+        wrong.append("guard train without --text: exit %d: %s" % (code, err))
+    return wrong
+
+
 def good_files(program, folder):
     wrong, examples = [], 0
+    wrong += trains_from_text(program, folder)  # and gives the examples their mine.ngram
     blocks = re.findall(r"^```(ini|text)\n(.*?)^```$", (ROOT / "docs/policy.md").read_text(), re.S | re.M)
     for kind, text in blocks:
         m = re.match(r"# (\w+\.lexicon)\b", text)
@@ -102,7 +149,7 @@ def good_files(program, folder):
             examples += 1
             (folder / "example.ini").write_text(text)
             code, out, err = run(program, folder / "example.ini", "--coverage")
-            if code or "lexicon" not in out:
+            if code or not re.search("lexicon|classifier", out):
                 wrong.append("docs/policy.md, example %d: exit %d: %s" % (examples, code, err))
     if examples < 3:
         wrong.append("docs/policy.md: only %d examples" % examples)

@@ -1,12 +1,13 @@
 # The laws of the guard on scripted processes, asked of the guard and of a guard with mutation
 # points (its own compilation of the sources, linked before the library's).
-set(laws property/laws.c property/cases.c property/cases_text.c property/cases_critic.c property/toy.c)
+set(laws property/laws.c property/cases.c property/cases_text.c property/cases_critic.c
+  property/cases_models.c property/toy.c)
 foreach(name prop_guard prop_mutants)
   surefoot_program(property ${name})
   target_sources(${name} PRIVATE ${laws})
   target_include_directories(${name} PRIVATE property)
 endforeach()
-foreach(file beam deliver fold foresight guard lexicon_read reader safety search)
+foreach(file beam deliver fold foresight guard lexicon_read ngram reader safety search)
   target_sources(prop_mutants PRIVATE ${CMAKE_SOURCE_DIR}/guard/${file}.c)
 endforeach()
 target_compile_definitions(prop_mutants PRIVATE SF_MUTANTS)
