@@ -41,6 +41,19 @@ struct loader {
     uint64_t kept_bytes;   /* and of those that stay in the file: only looked up */
 };
 
+static surefoot_status bad_shape(struct loader *L, const struct sf_gguf_tensor *t, size_t rows,
+                                 size_t cols, size_t planes) {
+    char has[72], asked[72];
+    bool flat = planes == 1 && t->dim[2] == 1;
+    snprintf(has, sizeof has, flat ? "%llu x %llu" : "%llu x %llu x %llu",
+             (unsigned long long)t->dim[0], (unsigned long long)t->dim[1],
+             (unsigned long long)t->dim[2]);
+    snprintf(asked, sizeof asked, flat ? "%zu x %zu" : "%zu x %zu x %zu", cols, rows, planes);
+    return sf_fail(L->err, SUREFOOT_E_FILE, t->offset,
+                   "tensor '%.*s' has shape %s, the metadata asks for %s", (int)t->name.n,
+                   t->name.p, has, asked);
+}
+
 static surefoot_status find(struct loader *L, const char *name, bool required, size_t planes,
                             size_t rows, size_t cols, const struct sf_gguf_tensor **out,
                             enum sf_type *type) {
@@ -58,12 +71,7 @@ static surefoot_status find(struct loader *L, const char *name, bool required, s
                        known ? known : "unknown", t->type);
     }
     if (t->dim[0] != cols || t->dim[1] != rows || t->dim[2] != planes || t->dim[3] != 1)
-        return sf_fail(
-            L->err, SUREFOOT_E_FILE, t->offset,
-            "tensor '%s' has shape %llu x %llu x %llu, the metadata asks for %zu x %zu x "
-            "%zu",
-            name, (unsigned long long)t->dim[0], (unsigned long long)t->dim[1],
-            (unsigned long long)t->dim[2], cols, rows, planes);
+        return bad_shape(L, t, rows, cols, planes);
     L->used[t - L->g->tensor] = 1;
     return SUREFOOT_OK;
 }

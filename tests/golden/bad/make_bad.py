@@ -244,7 +244,7 @@ def models():
     embd, query = "token_embd.weight", "blk.0.attn_q.weight"
     yield case("no_architecture", lambda k, t: k.pop("general.architecture"), "general.architecture")
     yield case("family_unknown", rename, "'mamba' is not supported", 5)
-    yield case("experts", lambda k, t: k.update({"llama.expert_count": (U32, 8)}), "mixture of experts", 5)
+    yield case("experts", lambda k, t: k.update({"llama.expert_count": (U32, 8)}), "expert_used_count", 3)
     yield case("no_layers_key", lambda k, t: k.pop("llama.block_count"), "llama.block_count")
     yield case("layers_text", lambda k, t: k.update({"llama.block_count": (STR, "1")}), "should be an integer")
     yield case("layers_countless", lambda k, t: k.update({"llama.block_count": (U32, 0xFFFFFFFF)}), "4294967295")
