@@ -241,7 +241,8 @@ surefoot_status sf_eval_read(struct sf_eval *e, size_t i, const struct sf_guard_
     a->spent = good ? at.safety.spent : SF_COST_UNSAFE;
     if (a->spent != last)
         e->rise[a->n_rise++] = (struct sf_eval_rise){(uint32_t)a->n_ids, a->spent};
-    a->safe = sf_safe(a->spent, e->setting[i].policy.budget);
+    /* Where the caller's own opening is over budget, only nothing at all is a safe answer to it. */
+    a->safe = a->n_text == 0 || sf_safe(a->spent, e->setting[i].policy.budget);
     at.safety.spent = a->spent;
     a->z = sf_safety_z(&at.safety, e->setting[i].policy.budget);
     return SUREFOOT_OK;

@@ -30,7 +30,7 @@ struct sf_eval_answer { /* valid until the next sf_eval_ask */
     const struct sf_eval_rise *rise; /* where spent grew */
     size_t n_rise;
     int64_t spent; /* SF_COST_UNSAFE: the cost model failed on it */
-    bool safe;     /* spent <= d0 after every token and at the end */
+    bool safe;     /* spent <= d0 after every token and at the end, or nothing was delivered */
     double z;      /* at the end */
     double reward; /* NAN: not known */
 };

@@ -359,6 +359,35 @@ static void signed_costs(void **state) {
     assert_true(repaid > SEEDS / 20);
 }
 
+/* An opening that is over budget by itself: a guard says nothing, the base model goes on. */
+static void opening_over_budget(void **state) {
+    SF_UNUSED(state);
+    for (uint64_t seed = 0; seed < 40; seed++)
+        for (int m = 0; m < 2; m++) {
+            struct toy_run *r = run_of(seed);
+            r->policy.budget = 0;
+            r->prompt[1] = 2; /* "x" */
+            r->n_prompt = 2;
+            struct sf_generator gen = toy_generator(&r->toy);
+            struct sf_eval_setting s = {.method = sf_method_find(m ? "lazy" : "base"),
+                                        .candidates = 2,
+                                        .block = 4,
+                                        .keep = 1};
+            struct sf_eval *e;
+            struct sf_eval_answer a;
+            assert_ok(sf_eval_open(&e, &r->policy, &gen, &s, 1, r->n_predict, err));
+            toy_prompt(&r->toy, r->prompt, r->n_prompt);
+            struct sf_guard_run run = {
+                .prompt = r->prompt, .n_prompt = 2, .n_free = 1, .n_predict = r->n_predict};
+            assert_ok(sf_eval_ask(e, 0, &run, &a, err));
+            assert_ok(sf_eval_read(e, 0, &run, NULL, &a, err));
+            assert_true(a.spent >= SF_COST_UNIT && a.n_rise >= 1 && a.rise[0].t == 0);
+            if (m) assert_int_equal(a.n_text, 0);
+            assert_int_equal(a.safe, a.n_text == 0);
+            sf_eval_close(e);
+        }
+}
+
 static void gets_what_it_may(void **state) {
     SF_UNUSED(state);
     struct toy_run *r = run_of(1);
@@ -502,6 +531,7 @@ int main(void) {
                                        cmocka_unit_test(gets_what_it_may),
                                        cmocka_unit_test(failures),
                                        cmocka_unit_test(no_memory),
-                                       cmocka_unit_test(with_critics)};
+                                       cmocka_unit_test(with_critics),
+                                       cmocka_unit_test(opening_over_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
