@@ -350,7 +350,7 @@ static double mean_of(double sum, double weight) {
 static surefoot_status run(struct trainer *t, struct sf_mlp_report *report, surefoot_error *err) {
     const struct sf_mlp_options *o = t->o;
     size_t bytes = t->m->n_params * sizeof *t->best;
-    double best = INFINITY;
+    double best = (double)INFINITY;
     for (size_t i = 0; i < t->train->n; i++) t->order[i] = (uint32_t)i;
     for (int e = 1; e <= o->epochs && e - report->best <= o->patience; e++) {
         shuffle(t, (uint32_t)e);

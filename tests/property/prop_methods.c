@@ -151,7 +151,7 @@ static void base_is_unguarded(void **state) {
 /* The largest of `worth` among the N candidates, the first of equals. */
 static void best(const struct toy_run *r, double (*worth)(const struct text *), struct text *out) {
     struct text t;
-    double top = -INFINITY;
+    double top = -(double)INFINITY;
     for (int i = 0; i < N; i++) {
         candidate(r, i, &t);
         double w = worth(&t);
@@ -298,7 +298,7 @@ static void paper_by_brute_force(void **state) {
         struct toy_run *r = run_of(seed);
         struct text t, want = {.n = 0}, got;
         surefoot_stats st;
-        double top = -INFINITY;
+        double top = -(double)INFINITY;
         for (int i = 0; i < N; i++) {
             candidate(r, i, &t);
             double w = t.cost < r->policy.budget ? t.reward : -1e12 - 1e-6 * (double)t.cost;

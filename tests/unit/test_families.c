@@ -148,11 +148,11 @@ static void refused(void **state) {
         {"gemma3", {"attention.sliding_window", U, 0, 0}, SUREFOOT_E_FILE, "sliding_window"},
         {"gemma3", {"attention.sliding_window_pattern", U, 0, 0}, SUREFOOT_E_FILE, "pattern"},
         {"gemma3", {"attention.sliding_window", F, 4, 0}, SUREFOOT_E_FILE, "sliding_window"},
-        {"gemma2", {"attn_logit_softcapping", F, NAN, 0}, SUREFOOT_E_FILE, "softcapping"},
+        {"gemma2", {"attn_logit_softcapping", F, (double)NAN, 0}, SUREFOOT_E_FILE, "softcapping"},
         {"gemma2", {"attn_logit_softcapping", F, -1, 0}, SUREFOOT_E_FILE, "softcapping"},
-        {"gemma2", {"final_logit_softcapping", F, INFINITY, 0}, SUREFOOT_E_FILE, "softcapping"},
+        {"gemma2", {"final_logit_softcapping", F, (double)INFINITY, 0}, SUREFOOT_E_FILE, "softcapping"},
         {"granite", {"logit_scale", F, 0, 0}, SUREFOOT_E_FILE, "logit_scale"},
-        {"granite", {"residual_scale", F, NAN, 0}, SUREFOOT_E_FILE, "residual_scale"},
+        {"granite", {"residual_scale", F, (double)NAN, 0}, SUREFOOT_E_FILE, "residual_scale"},
         {"granite", {"embedding_scale", F, 1e30, 0}, SUREFOOT_E_FILE, "embedding_scale"},
         {"granite", {"attention.scale", F, -1, 0}, SUREFOOT_E_FILE, "attention.scale"},
         {"llama", {"attention.head_count", U, 0, 0}, SUREFOOT_E_FILE, "head_count"},
@@ -162,7 +162,7 @@ static void refused(void **state) {
         {"llama", {"rope.dimension_count", U, 66, 0}, SUREFOOT_E_FILE, "dimension_count"},
         {"llama", {"rope.scaling.type", S, 0, "yarn"}, SUREFOOT_E_UNSUPPORTED, "yarn"},
         {"llama", {"rope.scaling.type", S, 0, "longrope"}, SUREFOOT_E_UNSUPPORTED, "longrope"},
-        {"phi3", {"rope.scaling.attn_factor", F, NAN, 0}, SUREFOOT_E_FILE, "attn_factor"},
+        {"phi3", {"rope.scaling.attn_factor", F, (double)NAN, 0}, SUREFOOT_E_FILE, "attn_factor"},
         {"phi3", {"rope.scaling.original_context_length", U, 0, 0}, SUREFOOT_E_FILE, "original"},
     };
     for (size_t i = 0; i < SF_COUNT(rows); i++) {
