@@ -234,6 +234,10 @@ void surefoot_guard_resume(surefoot_guard *g, int64_t spent, uint64_t steps) {
     sf_guard_resume(g->g, spent, steps);
 }
 
+void surefoot_guard_use_critic(surefoot_guard *g, const surefoot_critic *c) {
+    sf_guard_use_critic(g->g, c);
+}
+
 surefoot_status surefoot_prompt_ids(const surefoot_model *m, const surefoot_prompt *prompt,
                                     int32_t *ids, size_t cap, size_t *n_out, size_t *n_free,
                                     surefoot_error *err) {

@@ -5,6 +5,7 @@
  *     surefoot_model   weights; immutable after open; may be shared between threads
  *     surefoot_policy  what the guard protects with; immutable; may be shared between threads
  *     surefoot_session one timeline (KV cache, position); one thread at a time
+ *     surefoot_critic  what the model's states are worth under a policy; immutable; may be shared
  *     surefoot_guard   cost models and search of one session; one thread at a time
  *
  * Conventions. The output comes first, the error last. Every function that can fail returns a
@@ -73,6 +74,7 @@ typedef struct surefoot_model surefoot_model;
 typedef struct surefoot_policy surefoot_policy;
 typedef struct surefoot_session surefoot_session;
 typedef struct surefoot_guard surefoot_guard;
+typedef struct surefoot_critic surefoot_critic;
 
 /* Called while something long runs, from the calling thread: done and total in bytes or rows.
  * what is a fixed word ("load", "prefill"). Return nonzero to stop (SUREFOOT_E_ABORTED). */
@@ -361,6 +363,23 @@ SUREFOOT_API void surefoot_guard_close(surefoot_guard *g);
  * many steps, as surefoot_audit finds them; 0, 0: a new conversation. A saved conversation is resumed
  * with what an audit of its answers says, never with what its file says. Otherwise no effect. */
 SUREFOOT_API void surefoot_guard_resume(surefoot_guard *g, int64_t spent, uint64_t steps);
+
+/* A critic orders candidates and starts searches early; what may be shown never depends on it. It was
+ * trained (`surefoot guard train`) for one model with its quantisation, one policy's cost and reward
+ * with the files they name, one budget and one gamma, as they are now (surefoot_policy_set included).
+ * E_FILE: damaged, or no critic; E_POLICY: one for something else, the text says for what. */
+SUREFOOT_API surefoot_status surefoot_critic_open(surefoot_critic **out, const char *path,
+                                                  const surefoot_model *m, const surefoot_policy *p,
+                                                  surefoot_error *err);
+/* The same from memory; nothing of the file is needed afterwards. */
+SUREFOOT_API surefoot_status surefoot_critic_open_file(surefoot_critic **out,
+                                                       const surefoot_file *file,
+                                                       const surefoot_model *m,
+                                                       const surefoot_policy *p,
+                                                       surefoot_error *err);
+SUREFOOT_API void surefoot_critic_close(surefoot_critic *c);
+/* From the next answer on g asks this critic (NULL: none). It must outlive g, or its replacement. */
+SUREFOOT_API void surefoot_guard_use_critic(surefoot_guard *g, const surefoot_critic *c);
 
 /* The verdict on a finished text, without a model: charges in order, per prefix. prompt is read
  * first and is free. model may be NULL for cost models that read only text; ids replace text.

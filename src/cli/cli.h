@@ -141,6 +141,7 @@ void sf_cli_help(enum sf_command_id id);
 #define SF_BUILTIN_POLICY "household"           /* --guard household */
 #define SF_BUILTIN_FILES 4
 bool sf_builtin_model(surefoot_file *file); /* false: none is built in */
+bool sf_builtin_critic(surefoot_file *file); /* of the built-in model and policy */
 /* Files of a built-in policy, the policy first; how many, 0: there is none of that name. */
 size_t sf_builtin_policy(const char *name, surefoot_file file[SF_BUILTIN_FILES]);
 /* Where no -m was given and a model is built in: takes it, and its policy where no --guard was given. */
@@ -228,6 +229,11 @@ int sf_cli_needs_policy(const struct sf_cli *c);
 int sf_cli_template(const struct sf_cli *c, char **text);
 /* o from _init, then -c, -b, -t, -ctk, -ctv. */
 int sf_cli_session_options(const struct sf_cli *c, surefoot_session_options *o);
+/* The critic of --critic FILE, or one that comes with the model: built in, or beside it under the same
+ * name with the ending .critic. *k is NULL for "off", without a policy, and where none is there; one
+ * beside the model that does not fit is named in a note, one of --critic that does not is an error. */
+int sf_cli_open_critic(const struct sf_cli *c, surefoot_critic **k, const surefoot_model *m,
+                       const surefoot_policy *p);
 int sf_cli_open_session(const struct sf_cli *c, surefoot_session **s, const surefoot_model *m,
                         const surefoot_session_options *o); /* and Ctrl-C stops it */
 void sf_cli_close_session(surefoot_session *s);

@@ -125,6 +125,8 @@ void sf_put_guard(const surefoot_policy *policy, const char *name, const surefoo
             "\"fallbacks\":%u,\"drafts\":%u,\"deadline_misses\":%u,\"longest_gap_seconds\":%.6f",
             s->branches, s->drops, s->retries, s->revoked, s->cuts, s->fallbacks, s->drafts,
             s->deadline_misses, s->longest_gap_seconds);
+    sf_outf(",\"doubts\":%u,\"doubted\":%u,\"kept_doubted\":%u", s->doubts, s->doubted,
+            s->kept_doubted);
     sf_outf(",\"budget\":%.6f,\"spent\":%.6f,\"z\":%.6f}", 1e-6 * (double)s->budget,
             1e-6 * (double)s->spent, 1e-6 * (double)(s->budget - s->spent));
 }

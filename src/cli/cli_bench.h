@@ -30,6 +30,7 @@ struct sf_bench {
     surefoot_model *model;
     surefoot_model_info info;
     surefoot_policy *policy; /* NULL: no gtg rows */
+    surefoot_critic *critic; /* NULL: none */
     surefoot_session_options options;
     char model_type[96], cpu[128];
     struct sf_bench_row *row;

@@ -32,6 +32,19 @@ bool sf_builtin_model(surefoot_file *file) {
     return true;
 }
 
+#ifdef SF_BUILTIN_CRITIC
+EMBED(sf_builtin_critic_gguf, "household.critic");
+#endif
+bool sf_builtin_critic(surefoot_file *file) {
+#ifdef SF_BUILTIN_CRITIC
+    *file = (surefoot_file)FILE_OF("household.critic", sf_builtin_critic_gguf);
+    return true;
+#else
+    *file = (surefoot_file){0};
+    return false;
+#endif
+}
+
 size_t sf_builtin_policy(const char *name, surefoot_file file[SF_BUILTIN_FILES]) {
     if (strcmp(name, SF_BUILTIN_POLICY) != 0) return 0;
     file[0] = (surefoot_file)FILE_OF(SF_BUILTIN_POLICY, sf_builtin_ini);
@@ -40,6 +53,11 @@ size_t sf_builtin_policy(const char *name, surefoot_file file[SF_BUILTIN_FILES])
 }
 
 #else
+bool sf_builtin_critic(surefoot_file *file) {
+    *file = (surefoot_file){0};
+    return false;
+}
+
 bool sf_builtin_model(surefoot_file *file) {
     *file = (surefoot_file){0};
     return false;

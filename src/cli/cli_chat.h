@@ -24,6 +24,7 @@ struct sf_talk {
     surefoot_policy *policy; /* NULL: off */
     surefoot_session *session;
     surefoot_guard *guard;
+    surefoot_critic *critic; /* NULL: none */
     surefoot_session_options options;
     surefoot_model_info info;
     char *template;   /* --chat-template: text of a file, or NULL */

@@ -156,6 +156,40 @@ int sf_cli_template(const struct sf_cli *c, char **text) {
     return code;
 }
 
+/* The model's name with another ending. */
+static void critic_beside(char *out, size_t cap, const char *model) {
+    const char *dot = strrchr(model, '.'), *slash = strrchr(model, '/');
+    size_t stem = dot && (!slash || dot > slash) ? (size_t)(dot - model) : strlen(model);
+    snprintf(out, cap, "%.*s.critic", (int)stem, model);
+}
+
+int sf_cli_open_critic(const struct sf_cli *c, surefoot_critic **k, const surefoot_model *m,
+                       const surefoot_policy *p) {
+    surefoot_error err = {0};
+    surefoot_file file;
+    char path[4096];
+    *k = NULL;
+    if (c->critic && !strcmp(c->critic, "off")) return 0;
+    if (!p) return c->critic ? sf_cli_fail(2, "--critic needs a policy: --guard POLICY") : 0;
+    if (c->critic) {
+        if (sf_cli_path("--critic", c->critic)) return *c->critic ? 1 : 2;
+        return sf_cli_file_status(surefoot_critic_open(k, c->critic, m, p, &err), &err, c->critic);
+    }
+    surefoot_status s;
+    if (c->builtin && sf_builtin_critic(&file)) {
+        s = surefoot_critic_open_file(k, &file, m, p, &err);
+        snprintf(path, sizeof path, "the built-in critic");
+    } else {
+        if (c->builtin) return 0;
+        critic_beside(path, sizeof path, c->model);
+        if (access(path, R_OK) != 0) return 0;
+        s = surefoot_critic_open(k, path, m, p, &err);
+    }
+    if (s == SUREFOOT_E_MEMORY) return sf_cli_status(s, &err);
+    if (s != SUREFOOT_OK) sf_cli_note(c, "%s is left out: %s", path, err.text);
+    return 0;
+}
+
 static int kv_type(const char *option, const char *name, surefoot_kv_type *out) {
     if (!name || !strcmp(name, "f16")) {
         *out = SUREFOOT_KV_F16;

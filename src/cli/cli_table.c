@@ -91,6 +91,8 @@ const struct sf_option sf_options[] = {
     {"-d, --block", "LIST", SF_OPT_STR, AT(block_list), 0, 0, BIT(guard_eval), "tokens of a block (default: the policy's)"},
     {"--budget", "LIST", SF_OPT_STR, AT(budget_list), 0, 0, BIT(guard_eval), "d0 (default: the policy's)"},
     {"--lambda", "F", SF_OPT_REAL, AT(lambda), 0, 1e9, BIT(guard_eval), "price of cost for the Lagrangian methods (default 5)"},
+    {"--critic", "FILE|off", SF_OPT_STR, AT(critic), 0, 0, TALK | BIT(bench),
+     "the critic to use (default: the one that comes with the model, if it was trained for this policy)"},
     {"--critic", "FILE|off|noise", SF_OPT_STR, AT(critic), 0, 0, BIT(guard_eval), "a trained critic, none, or random numbers in its place (default off)"},
     {"--table", NULL, SF_OPT_FLAG, AT(table), 0, 0, BIT(guard_eval), "print the table of what --out holds"},
     {"--svg", "PREFIX", SF_OPT_STR, AT(svg), 0, 0, BIT(guard_eval), "draw it: PREFIX-time.svg, PREFIX-reward.svg, PREFIX-z.svg"},

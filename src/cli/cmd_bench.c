@@ -210,6 +210,7 @@ static int guarded(struct sf_bench *b, struct sf_bench_row *r) {
     size_t n_ids = prompt_of(b, r->n_depth, ids);
     int code = open_session(b, r, 96, &s); /* drafts past the last token */
     if (!code) code = sf_cli_status(surefoot_guard_open(&g, s, b->policy, &err), &err);
+    if (!code) surefoot_guard_use_critic(g, b->critic);
     for (size_t i = 0; i < repetitions(b) && !code; i++)
         code = guarded_once(b, r, s, g, ids, n_ids, b->cli->seed + i, &h);
     surefoot_guard_close(g);
@@ -333,6 +334,7 @@ int sf_cmd_bench(struct sf_cli *c) {
     if (!code && c->batch == SF_CLI_UNSET) b.options.n_batch = 256;
     if (!code) code = sf_cli_open_policy(c, &b.policy);
     if (!code) code = sf_cli_open_model(c, &b.model);
+    if (!code) code = sf_cli_open_critic(c, &b.critic, b.model, b.policy);
     if (!code && !(b.row = calloc(b.cap_row, sizeof *b.row)))
         code = sf_cli_fail(4, "no memory for the rows");
     if (!code) {
@@ -343,6 +345,7 @@ int sf_cmd_bench(struct sf_cli *c) {
     }
     for (size_t i = 0; i < b.n_row; i++) free(b.row[i].seconds);
     free(b.row);
+    surefoot_critic_close(b.critic);
     surefoot_policy_close(b.policy);
     surefoot_model_close(b.model);
     return code;

@@ -287,6 +287,10 @@ int sf_talk_open(struct sf_talk *t) {
     int code = sf_cli_open_session(t->cli, &t->session, t->model, &t->options);
     if (!code && t->policy)
         code = sf_cli_status(surefoot_guard_open(&t->guard, t->session, t->policy, &err), &err);
+    surefoot_critic_close(t->critic);
+    t->critic = NULL;
+    if (!code) code = sf_cli_open_critic(t->cli, &t->critic, t->model, t->policy);
+    if (!code && t->critic) surefoot_guard_use_critic(t->guard, t->critic);
     return code;
 }
 
@@ -388,6 +392,7 @@ int sf_cmd_chat(struct sf_cli *c) {
     int code = open_all(&t);
     if (!code) code = talk(&t);
     surefoot_guard_close(t.guard);
+    surefoot_critic_close(t.critic);
     sf_cli_close_session(t.session);
     surefoot_policy_close(t.policy);
     surefoot_model_close(t.model);

@@ -16,6 +16,7 @@ struct work {
     surefoot_policy *policy;
     surefoot_session *session;
     surefoot_guard *guard;
+    surefoot_critic *critic;
     surefoot_model_info info;
     char *text; /* the prompt */
     size_t n_text;
@@ -122,6 +123,8 @@ static int open_all(struct work *w) {
         code = sf_cli_status(surefoot_guard_open(&w->guard, w->session, w->policy, &err), &err);
     else
         sf_cli_note(c, "guard off: nothing checks this text");
+    if (!code) code = sf_cli_open_critic(c, &w->critic, w->model, w->policy);
+    if (!code && w->critic) surefoot_guard_use_critic(w->guard, w->critic);
     return code;
 }
 
@@ -181,6 +184,7 @@ int sf_cmd_run(struct sf_cli *c) {
     int code = open_all(&w);
     if (!code) code = generate(&w);
     surefoot_guard_close(w.guard);
+    surefoot_critic_close(w.critic);
     sf_cli_close_session(w.session);
     surefoot_policy_close(w.policy);
     surefoot_model_close(w.model);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * fingerprint.c - what a model's weights are, as one number; see model.h.
  */
+#include <string.h>
+
 #include "model.h"
 #include "sha256.h"
 
@@ -21,20 +23,28 @@ static void add_data(struct sf_sha256 *s, const unsigned char *p, size_t n) {
     for (size_t i = 0; i < PIECES; i++) sf_sha256_add(s, p + (n - PIECE) / (PIECES - 1) * i, PIECE);
 }
 
-surefoot_status sf_model_fingerprint(const surefoot_model *m, char text[SF_SHA256_TEXT],
-                                     surefoot_error *err) {
-    struct sf_gguf g = {0};
+void sf_gguf_fingerprint(const struct sf_gguf *g, char text[SF_SHA256_TEXT]) {
     struct sf_sha256 s;
-    SF_TRY(sf_gguf_parse(&g, m->map.data, m->map.size, err));
     sf_sha256_begin(&s);
-    for (size_t i = 0; i < g.n_tensor; i++) {
-        const struct sf_gguf_tensor *t = &g.tensor[i];
+    for (size_t i = 0; i < g->n_tensor; i++) {
+        const struct sf_gguf_tensor *t = &g->tensor[i];
         sf_sha256_add_sized(&s, t->name.p, t->name.n);
         add_number(&s, t->type);
         for (int d = 0; d < SF_GGUF_MAX_DIMS; d++) add_number(&s, t->dim[d]);
-        add_data(&s, g.data + t->offset, t->bytes);
+        add_data(&s, g->data + t->offset, t->bytes);
     }
     sf_sha256_end(&s, text);
+}
+
+surefoot_status sf_model_fingerprint(const surefoot_model *m, char text[SF_SHA256_TEXT],
+                                     surefoot_error *err) {
+    struct sf_gguf g = {0};
+    if (m->fingerprint[0]) {
+        memcpy(text, m->fingerprint, SF_SHA256_TEXT);
+        return SUREFOOT_OK;
+    }
+    SF_TRY(sf_gguf_parse(&g, m->map.data, m->map.size, err));
+    sf_gguf_fingerprint(&g, text);
     sf_gguf_close(&g);
     return SUREFOOT_OK;
 }

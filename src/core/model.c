@@ -610,6 +610,9 @@ surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
     if (s == SUREFOOT_OK && sf_packed_is(&m->map)) s = unpack(m, o, err);
     if (s == SUREFOOT_OK) s = sf_gguf_parse(&g, m->map.data, m->map.size, err);
     if (s == SUREFOOT_OK) s = sf_gguf_join(&g, &m->map, o->file ? NULL : path, err);
+    /* Memory of our own is given back while the weights are packed: now or never. */
+    if (s == SUREFOOT_OK && (m->map.copy || sf_gguf_find(&g, "split.count")))
+        sf_gguf_fingerprint(&g, m->fingerprint);
     if (s == SUREFOOT_OK) s = open_tables(m, &g, o, err);
     sf_gguf_close(&g);
     if (s != SUREFOOT_OK) {

@@ -58,6 +58,7 @@ struct surefoot_model {
     uint32_t acts;                         /* bit 1 << SF_ACT_x: forms some weight needs */
     char name[128], file_type[32], template_name[16];
     struct sf_map map;
+    char fingerprint[SF_SHA256_TEXT];      /* "": the map is a file's, and is read when asked  */
     struct sf_arena arena;                 /* norms, biases, packed weights, layers    */
 };
 
@@ -69,6 +70,7 @@ const struct sf_tokenizer *sf_model_tokenizer(const surefoot_model *m);
  * authorship: it keeps a critic from being used with another model by mistake. E_FILE, E_MEMORY. */
 surefoot_status sf_model_fingerprint(const surefoot_model *m, char text[SF_SHA256_TEXT],
                                      surefoot_error *err);
+void sf_gguf_fingerprint(const struct sf_gguf *g, char text[SF_SHA256_TEXT]);
 
 struct sf_model_need { /* bytes */
     size_t weights;    /* packed matrices, norms; or the mapped file where it is used as it is */
