@@ -71,6 +71,7 @@ surefoot_status sf_drafts_begin(struct sf_drafts *d, const struct sf_method_job 
     d->job = job;
     d->stats = stats;
     d->lost = false;
+    d->ranked = true;
     d->began = gen->now(gen->self);
     d->open.gamma = job->policy->gamma;
     r->gamma = sf_safety_gamma(job->policy->gamma);
@@ -216,8 +217,8 @@ surefoot_status sf_draft_take(struct sf_drafts *d, struct sf_draft *p, int32_t i
                               surefoot_error *err) {
     const struct sf_generator *gen = d->job->run->gen;
     const struct surefoot_policy *policy = d->job->policy;
-    bool ranked = !policy->reward || policy->reward->ops->needs_logprob;
-    float logprob = ranked ? gen->logprob(gen->self, p->seq, id) : (float)NAN;
+    bool asked = !policy->reward || policy->reward->ops->needs_logprob;
+    float logprob = d->ranked && asked ? gen->logprob(gen->self, p->seq, id) : (float)NAN;
     size_t raw;
     bool ends;
     gen->piece(gen->self, id, &raw, &ends);

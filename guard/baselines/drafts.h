@@ -50,6 +50,7 @@ struct sf_drafts {
     double began;
     struct sf_point shown; /* t tokens were delivered                                          */
     bool lost;             /* the client                                                       */
+    bool ranked;           /* drafts are compared; false: their log-probabilities are not asked for */
 };
 
 /* Room for n drafts of max_tokens under policies with these models. E_MEMORY. */

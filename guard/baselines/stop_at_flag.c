@@ -9,6 +9,7 @@ surefoot_status sf_method_stop(const struct sf_method_job *job, surefoot_stats *
     struct sf_drafts *d = job->drafts;
     struct sf_draft *p = d->draft;
     SF_TRY(sf_drafts_begin(d, job, stats, err));
+    d->ranked = false;
     surefoot_status st = sf_draft_branch(d, 0, -1, err);
     bool flagged = false;
     while (st == SUREFOOT_OK && p->life == SF_PATH_LIVE && !d->lost) {
