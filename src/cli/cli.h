@@ -139,6 +139,7 @@ void sf_cli_help(enum sf_command_id id);
 
 #define SF_BUILTIN_MODEL "household (built in)" /* what the built-in model is called in messages */
 #define SF_BUILTIN_POLICY "household"           /* --guard household */
+#define SF_GENERAL_POLICY "general"             /* the default with any other model */
 #define SF_BUILTIN_FILES 4
 bool sf_builtin_model(surefoot_file *file); /* false: none is built in */
 bool sf_builtin_critic(surefoot_file *file); /* of the built-in model and policy */
@@ -222,9 +223,9 @@ int sf_cli_path(const char *option, const char *path);
 int sf_cli_open_model(struct sf_cli *c, surefoot_model **m); /* -m, -t, -c, --force, SUREFOOT_ISA */
 /* --guard FILE with --guard-set applied; *p is NULL for "off" and when --guard was not given. */
 int sf_cli_open_policy(const struct sf_cli *c, surefoot_policy **p);
-/* 0, or 2 after one line where --guard was not given (a policy that lies beside the model is named,
- * never used on its own). */
-int sf_cli_needs_policy(const struct sf_cli *c);
+/* Without --guard: takes the built-in policy `general` (a policy that lies beside the model is named,
+ * never used on its own). Names the policy in a note. 0, or 2 after one line: there is none. */
+int sf_cli_needs_policy(struct sf_cli *c);
 /* --chat-template where it names a file: its text, in malloc'ed memory; NULL: a name, or none. */
 int sf_cli_template(const struct sf_cli *c, char **text);
 /* o from _init, then -c, -b, -t, -ctk, -ctv. */

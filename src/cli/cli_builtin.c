@@ -23,6 +23,10 @@
 EMBED(sf_builtin_gguf, "household.gguf");
 EMBED(sf_builtin_ini, "household.ini");
 EMBED(sf_builtin_lexicon, "household.lexicon");
+EMBED(sf_general_ini, "general.ini");
+EMBED(sf_general_lexicon, "general.lexicon");
+EMBED(sf_general_ngram, "general.ngram");
+EMBED(sf_general_measured, "general.measured");
 
 #define FILE_OF(name, label)                                                                       \
     { name, label, (size_t)(label##_end - label) }
@@ -46,6 +50,13 @@ bool sf_builtin_critic(surefoot_file *file) {
 }
 
 size_t sf_builtin_policy(const char *name, surefoot_file file[SF_BUILTIN_FILES]) {
+    if (strcmp(name, SF_GENERAL_POLICY) == 0) {
+        file[0] = (surefoot_file)FILE_OF(SF_GENERAL_POLICY, sf_general_ini);
+        file[1] = (surefoot_file)FILE_OF("general.lexicon", sf_general_lexicon);
+        file[2] = (surefoot_file)FILE_OF("general.ngram", sf_general_ngram);
+        file[3] = (surefoot_file)FILE_OF("general.measured", sf_general_measured);
+        return 4;
+    }
     if (strcmp(name, SF_BUILTIN_POLICY) != 0) return 0;
     file[0] = (surefoot_file)FILE_OF(SF_BUILTIN_POLICY, sf_builtin_ini);
     file[1] = (surefoot_file)FILE_OF("household.lexicon", sf_builtin_lexicon);

@@ -137,9 +137,19 @@ static void name_policy_beside(const struct sf_cli *c) {
         sf_cli_note(c, "a policy lies beside the model; to use it: --guard %s", path);
 }
 
-int sf_cli_needs_policy(const struct sf_cli *c) {
+int sf_cli_needs_policy(struct sf_cli *c) {
+    surefoot_file file[SF_BUILTIN_FILES];
+    bool chosen = c->guard != NULL, built_in;
+    if (!chosen && sf_builtin_policy(SF_GENERAL_POLICY, file)) c->guard = SF_GENERAL_POLICY;
+    if (!chosen) name_policy_beside(c);
+    if (c->guard && strcmp(c->guard, "off") != 0) {
+        built_in = sf_builtin_policy(c->guard, file) > 0;
+        sf_cli_note(c, "guard: policy %s%s%s", c->guard, built_in ? " (built in)" : "",
+                    !chosen && !c->builtin
+                        ? ": English, and rough; --guard FILE takes another, --guard off none"
+                        : "");
+    }
     if (c->guard) return 0;
-    name_policy_beside(c);
     return sf_cli_fail(2,
                        "%s needs a policy for this model: --guard POLICY.ini, or --guard off for "
                        "text that nothing checks",

@@ -262,15 +262,22 @@ static int put_coverage(const struct sf_cli *c, const surefoot_policy *p) {
     char *text = malloc(n + 1);
     if (!text) return sf_cli_fail(4, "no memory for the list");
     if (say) say(p->cost, text, n + 1);
+    surefoot_file file[SF_BUILTIN_FILES], measured = {0};
+    size_t n_file = sf_builtin_policy(c->guard, file);
+    for (size_t i = 0; i < n_file; i++)
+        if (strstr(file[i].name, ".measured")) measured = file[i];
     if (c->json) {
         sf_out_str("{\"cost\":");
         sf_out_json_str(p->cost_text, strlen(p->cost_text));
         sf_out_str(",\"coverage\":");
         sf_out_json_str(text, n);
+        if (measured.n) sf_out_str(",\"measured\":");
+        if (measured.n) sf_out_json_str(measured.data, measured.n);
         sf_out_str("}\n");
     } else if (n) {
         sf_out_text(c, text, n);
         if (text[n - 1] != '\n') sf_out_str("\n");
+        if (measured.n) sf_out_text(c, measured.data, measured.n);
     } else {
         sf_outf("%s says nothing about what it cannot read\n", p->cost_text);
     }
@@ -316,6 +323,11 @@ static int with_policy(struct sf_cli *c, const surefoot_policy *p) {
 
 int sf_cmd_guard_check(struct sf_cli *c) {
     surefoot_policy *p = NULL;
+    surefoot_file file[SF_BUILTIN_FILES];
+    if (!c->guard && sf_builtin_policy(SF_GENERAL_POLICY, file)) {
+        c->guard = SF_GENERAL_POLICY;
+        sf_cli_note(c, "guard: policy %s (built in)", c->guard);
+    }
     if (!c->guard || !strcmp(c->guard, "off"))
         return sf_cli_fail(2, "guard check needs a policy: --guard POLICY.ini");
     int code = sf_cli_open_policy(c, &p);

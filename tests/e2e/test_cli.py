@@ -206,17 +206,30 @@ def run_without_model_takes_the_built_in_one_and_its_policy(w):
 
 
 @check
-def run_without_guard_is_refused(w):
-    r = w.run("run", "-m", w.plain, "-p", "x").fails(2, "--guard POLICY", "--guard off")
-    assert r.out == b""
+def run_without_guard_takes_the_general_policy(w):
+    r = w.run("run", "-m", w.plain, "-p", "x", "-n", 3, "--json")
+    if r.code:  # nothing is built in
+        r.fails(2, "--guard POLICY", "--guard off")
+        assert r.out == b""
+        return
+    assert json.loads(r.out)["guard"]["policy"] == "general"
+    assert "guard: policy general (built in)" in r.err and "--guard off" in r.err
+    assert "guard: policy" not in w.run("run", "-m", w.plain, "-p", "x", "-n", 3, "-q").ok().err
+    assert "guard: policy household (built in)" in w.run("run", "-p", "x", "-n", 3).ok().err
+    assert w.run("guard", "check", "-p", "a cup of tea").ok().out.startswith(b"   bytes")
+    assert w.run("guard", "check", "-q", "-p", "You should kill yourself.").code == 7
+    cover = w.run("guard", "check", "--coverage").ok().out.decode()
+    assert "lexicon" in cover and "classifier" in cover and "harmful answer: Malicious Uses" in cover
+    measured = json.loads(w.run("guard", "check", "--coverage", "--json").ok().out)["measured"]
+    assert "all harmful, caught" in measured
 
 
 @check
 def policy_beside_the_model_is_only_named(w):
     m, _ = cli_tiny.model(w.dir / "beside.gguf")
     (w.dir / "beside.ini").write_text("[guard]\nnonsense = 1\n")
-    r = w.run("run", "-m", m, "-p", "x")
-    assert r.code == 2 and "note:" in r.err and "beside.ini" in r.err
+    r = w.run("run", "-m", m, "-p", "x", "-n", 1)
+    assert r.code in (0, 2) and "note:" in r.err and "beside.ini" in r.err and "nonsense" not in r.err
 
 
 @check
