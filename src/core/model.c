@@ -295,6 +295,12 @@ static surefoot_status rope_plan(struct loader *L) {
     return SUREFOOT_OK;
 }
 
+/* Tensors of a head that scores text: a cost model's affair, not the language model's. */
+static bool is_head(struct sf_str name) {
+    return (name.n > 6 && memcmp(name.p, "score.", 6) == 0) ||
+           (name.n > 6 && memcmp(name.p, "guard.", 6) == 0);
+}
+
 static surefoot_status plan(struct loader *L) {
     surefoot_model *m = L->m;
     struct sf_config *c = &m->config;
@@ -324,7 +330,7 @@ static surefoot_status plan(struct loader *L) {
         SF_TRY(layer_plan(L, L->placing ? &m->layer[i] : &none, i));
     }
     for (size_t i = 0; i < L->g->n_tensor; i++)
-        if (!L->used[i]) {
+        if (!L->used[i] && !is_head(L->g->tensor[i].name)) {
             const struct sf_gguf_tensor *t = &L->g->tensor[i];
             return sf_fail(L->err, SUREFOOT_E_UNSUPPORTED, t->offset,
                            "tensor '%.*s' is not part of family %s as it is known here",
