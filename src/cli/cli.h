@@ -81,6 +81,7 @@ struct sf_cli {
     /* logits, bench, guard */
     int64_t top, reps, deadline_ms;
     int64_t level; /* of compression */
+    const char *to_type; /* of convert */
     int full, coverage, no_bandwidth;
     const char *prompt_list, *gen_list, *thread_list, *depth_list, *seq_list, *format;
     /* guard eval */

@@ -315,6 +315,7 @@ static size_t operands(enum sf_command_id id) {
         return 1;
     case SF_CMD_pack:
     case SF_CMD_unpack:
+    case SF_CMD_convert:
         return 2;
     case SF_CMD_quantize:
         return 3;

@@ -128,7 +128,8 @@ const struct sf_option sf_options[] = {
     {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, TALK | BIT(logits) | BIT(bench), "rows in one pass"},
     {"-ctk, --cache-type-k", "TYPE", SF_OPT_STR, AT(type_k), 0, 0, KV, "f16, f32 or q8_0 keys (default f16)"},
     {"-ctv, --cache-type-v", "TYPE", SF_OPT_STR, AT(type_v), 0, 0, KV, "f16, f32 or q8_0 values (default f16)"},
-    {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, FILES, "write over a file that is there"},
+    {"--type", "TYPE", SF_OPT_STR, AT(to_type), 0, 0, BIT(convert), "f16, bf16, f32 or q8_0 (default f16); norms stay F32"},
+    {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, FILES | BIT(convert), "write over a file that is there"},
     {"--force", NULL, SF_OPT_FLAG, AT(force), 0, 0, ENGINE, "try even if the estimate does not fit in memory"},
     {"-s, --seed", "S", SF_OPT_SEED, AT(seed), 0, 0, TALK | BIT(bench) | BIT(guard_eval) | BIT(guard_train), "the same seed gives the same text (default 0; -1: drawn)"},
     /* ---- for every command */

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "fuzz.h"
-#include "gguf.h"
+#include "family.h"
 #include "types.h"
 
 static volatile double sink;
@@ -83,6 +83,32 @@ static void read_tensor(const struct sf_gguf *g, const struct sf_gguf_tensor *t)
     free(name);
 }
 
+/* What a family accepts of its keys is in bounds: no later product overflows, no number is odd. */
+static void read_config(const struct sf_gguf *g) {
+    struct sf_str name = {0};
+    struct sf_config c;
+    surefoot_error e = {0};
+    bool found = false;
+    if (sf_gguf_get_str(g, "general.architecture", &name, &found, &e) != SUREFOOT_OK || !found)
+        return;
+    const struct sf_family *f = sf_family_find(name);
+    if (!f) return;
+    if (sf_config_read(&c, f, g, &e) != SUREFOOT_OK) {
+        FUZZ_CHECK(e.text[0]);
+        return;
+    }
+    FUZZ_CHECK(c.n_layers && c.dim && c.ff_dim && c.n_heads && c.n_kv_heads && c.head_dim >= 2);
+    FUZZ_CHECK(c.n_heads % c.n_kv_heads == 0 && c.n_rot % 2 == 0 && c.n_rot <= c.head_dim);
+    FUZZ_CHECK(c.n_experts <= SF_MAX_EXPERTS && (c.n_experts == 0) == (c.n_used == 0));
+    FUZZ_CHECK(c.n_used <= c.n_experts);
+    const float scales[] = {c.attn_scale, c.embed_scale, c.residual_scale, c.logit_div,
+                            (float)c.rope_mscale};
+    for (size_t i = 0; i < SF_COUNT(scales); i++) FUZZ_CHECK(scales[i] > 0 && scales[i] <= 1e9f);
+    FUZZ_CHECK(c.attn_cap >= 0 && c.attn_cap <= 1e6f && c.logit_cap >= 0 && c.logit_cap <= 1e6f);
+    FUZZ_CHECK(c.rope_base >= 1 && c.rope_base <= 1e12 && isfinite(c.rope_scale) &&
+               c.rope_scale > 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct sf_gguf g, again;
     surefoot_error e = {0};
@@ -102,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             FUZZ_CHECK(!a->bytes || !b->bytes || a->offset + a->bytes <= b->offset ||
                        b->offset + b->bytes <= a->offset);
         }
+    read_config(&g);
     FUZZ_CHECK(!sf_gguf_find(&g, "") && !sf_gguf_tensor_find(&g, ""));
     sf_gguf_close(&g);
     return 0;

@@ -3,6 +3,7 @@
 # the ctest fuzz.<name>. With the preset `fuzz` also the fuzzer itself, build/fuzz/tests/<name>:
 #   build/fuzz/tests/<name> -max_total_time=600 NEW_DIR tests/fuzz/corpus/<name>
 #   build/fuzz/tests/<name> -merge=1 tests/fuzz/corpus/<name> NEW_DIR      (keeps what adds coverage)
+# Words for -dict=tests/fuzz/<name>.dict where there is such a file.
 function(surefoot_fuzz name)
   add_executable(${name}_replay fuzz/${name}.c fuzz/replay.c)
   set(programs ${name}_replay)
@@ -22,6 +23,7 @@ function(surefoot_fuzz name)
 endfunction()
 
 surefoot_fuzz(fuzz_gguf)
+surefoot_fuzz(fuzz_safetensors)
 surefoot_fuzz(fuzz_packed)
 surefoot_fuzz(fuzz_quant)
 surefoot_fuzz(fuzz_tokenizer)

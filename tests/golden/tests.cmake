@@ -58,5 +58,11 @@ if(NOT CMAKE_CROSSCOMPILING AND PYTHON3 AND TARGET surefoot)
   endforeach()
 endif()
 
+# Hugging Face folders to GGUF, against an independent writer.
+if(NOT CMAKE_CROSSCOMPILING AND PYTHON3 AND TARGET surefoot AND NOT SUREFOOT_SANITIZE)
+  add_test(NAME golden.convert COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/golden/check_convert.py $<TARGET_FILE:surefoot>)
+  set_tests_properties(golden.convert PROPERTIES LABELS "short;golden" TIMEOUT 600)
+endif()
+
 # Not a test: what tools/compare_encoders.py runs.
 surefoot_program(golden encode_file)
