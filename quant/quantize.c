@@ -146,6 +146,38 @@ size_t sf_quantize_scratch(size_t cols, size_t rows, int n_threads) {
     return all;
 }
 
+static bool all_finite(const float *x, size_t n) {
+    float odd = 0; /* x - x is 0 for every number, and NaN for what is none */
+    for (size_t k = 0; k < n; k++) odd += x[k] - x[k];
+    return odd == 0;
+}
+
+/* Sums in eight lanes, added in a fixed order: quick, and the same everywhere. */
+static void measure(struct row *e, const float *x, const float *y, size_t n) {
+    enum { LANES = 8 };
+    double square[LANES] = {0}, norm[LANES] = {0};
+    float largest[LANES] = {0};
+    size_t k = 0;
+    for (; k + LANES <= n; k += LANES)
+        for (int l = 0; l < LANES; l++) {
+            float d = x[k + l] - y[k + l], a = fabsf(d);
+            square[l] += (double)d * (double)d;
+            norm[l] += (double)x[k + l] * (double)x[k + l];
+            largest[l] = a > largest[l] ? a : largest[l];
+        }
+    for (; k < n; k++) {
+        float d = x[k] - y[k], a = fabsf(d);
+        square[0] += (double)d * (double)d;
+        norm[0] += (double)x[k] * (double)x[k];
+        largest[0] = a > largest[0] ? a : largest[0];
+    }
+    for (int l = 0; l < LANES; l++) {
+        e->square += square[l];
+        e->norm += norm[l];
+        if (largest[l] > e->largest) e->largest = largest[l];
+    }
+}
+
 static void one_row(const struct work *w, size_t i, float *x, float *y) {
     struct row *e = &w->row[i];
     const unsigned char *src = w->src + i * w->src_row;
@@ -153,16 +185,11 @@ static void one_row(const struct work *w, size_t i, float *x, float *y) {
     *e = (struct row){.finite = w->from->finite(src, w->cols / w->from->block)};
     if (!e->finite) return;
     w->from->decode(x, src, w->cols / w->from->block);
-    for (size_t k = 0; k < w->cols; k++) e->finite = e->finite && x[k] - x[k] == 0;
+    e->finite = all_finite(x, w->cols);
     if (!e->finite) return;
     w->to->encode(dst, x, w->cols / w->to->block);
     w->to->decode(y, dst, w->cols / w->to->block);
-    for (size_t k = 0; k < w->cols; k++) {
-        double d = (double)x[k] - (double)y[k];
-        e->square += d * d;
-        e->norm += (double)x[k] * (double)x[k];
-        if (fabs(d) > (double)e->largest) e->largest = (float)fabs(d);
-    }
+    measure(e, x, y, w->cols);
 }
 
 static void body(void *arg, struct sf_member *me) {

@@ -76,7 +76,7 @@ struct sf_cli {
     double temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
     int strict;
     /* engine */
-    const char *type_k, *type_v;
+    const char *type_k, *type_v, *kl, *kl_base;
     int64_t batch;
     /* logits, bench, guard */
     int64_t top, reps, deadline_ms;

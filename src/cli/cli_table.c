@@ -20,16 +20,17 @@ const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
 #define ALL     (~UINT64_C(0))
 #define TALK    (BIT(run) | BIT(chat))
 #define MODEL                                                                                      \
-    (TALK | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) | BIT(bench) |                \
-     BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
-#define ENGINE (TALK | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval))
-#define KV     (ENGINE | BIT(inspect))
-#define TEXT   (BIT(run) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
-#define GUARD  (TALK | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
-#define FILES  (BIT(pack) | BIT(unpack) | BIT(quantize)) /* IN OUT: a file is made */
+    (TALK | BIT(perplexity) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) |           \
+     BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
+#define ENGINE                                                                                     \
+    (TALK | BIT(perplexity) | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval))
+#define KV    (ENGINE | BIT(inspect))
+#define TEXT  (BIT(run) | BIT(perplexity) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
+#define GUARD (TALK | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
+#define FILES (BIT(pack) | BIT(unpack) | BIT(quantize)) /* IN OUT: a file is made */
 #define JSON                                                                                       \
-    (TALK | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) | BIT(doctor) |                \
-     BIT(quantize) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_train))
+    (TALK | BIT(perplexity) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) |            \
+     BIT(doctor) | BIT(quantize) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_train))
 #define AT(field) offsetof(struct sf_cli, field)
 #define I32       2147483647.0
 
@@ -110,6 +111,8 @@ const struct sf_option sf_options[] = {
     {"--epochs", "N", SF_OPT_INT, AT(epochs), 1, 1000, BIT(guard_train), "passes over the texts (default 12)"},
     {"--bits", "N", SF_OPT_INT, AT(bits), 8, 20, BIT(guard_train), "2^N weights (default 16)"},
     {"--window", "N", SF_OPT_INT, AT(window), 1, 64, BIT(guard_train), "words looked at together (default 32)"},
+    {"--kl", "BASE", SF_OPT_STR, AT(kl), 0, 0, BIT(perplexity), "compare with a saved run, on the same text"},
+    {"--kl-base", "OUT", SF_OPT_STR, AT(kl_base), 0, 0, BIT(perplexity), "save this run, for others to be compared with"},
     /* ---- logits, bench */
     {"-k, --top", "N", SF_OPT_INT, AT(top), 0, 1000, BIT(logits), "the N largest logits of each position (default 10)"},
     {"--full", NULL, SF_OPT_FLAG, AT(full), 0, 0, BIT(logits), "all logits, in 9 significant digits"},
@@ -125,7 +128,7 @@ const struct sf_option sf_options[] = {
     /* ---- the engine */
     {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, I32, (ENGINE & ~BIT(bench)) | FILES | BIT(guard_train), "threads (default: the physical performance cores)"},
     {"-c, --ctx-size", "N", SF_OPT_INT, AT(ctx), 0, 4294967295.0, KV, "context in tokens (default: the model's, at most 4096)"},
-    {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, TALK | BIT(logits) | BIT(bench), "rows in one pass"},
+    {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, TALK | BIT(logits) | BIT(bench) | BIT(perplexity), "rows in one pass"},
     {"-ctk, --cache-type-k", "TYPE", SF_OPT_STR, AT(type_k), 0, 0, KV, "f16, f32 or q8_0 keys (default f16)"},
     {"-ctv, --cache-type-v", "TYPE", SF_OPT_STR, AT(type_v), 0, 0, KV, "f16, f32 or q8_0 values (default f16)"},
     {"--type", "TYPE", SF_OPT_STR, AT(to_type), 0, 0, BIT(convert), "f16, bf16, f32 or q8_0 (default f16); norms stay F32"},

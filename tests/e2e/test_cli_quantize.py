@@ -3,7 +3,11 @@
 """test_cli_quantize.py: `quantize`: types and recipes, what stays as it is, errors that are told,
 refusals, the same bytes for any number of threads. See cli_harness.py."""
 import math
+import os
 import pathlib
+import pty
+import select
+import signal
 import struct
 import sys
 
@@ -206,6 +210,38 @@ def numbers_that_are_none_are_refused_by_name(w):
             out = w.dir / "never.gguf"
             w.run("quantize", f, out, kind, "-q").fails(3, "b.weight", "not finite")
             assert not out.exists()
+
+
+@check
+def progress_bar_on_a_terminal_after_two_seconds(w):
+    """The work is stopped, between two tensors, for longer than that: then the bar must come, and go."""
+    f = cli_tiny.gguf(w.dir / "slow.gguf", {"general.architecture": "llama"},
+                      [("t%d.weight" % i, (256, 400), [float(k % 17 - 8) for k in range(256 * 400)]) for i in range(24)])
+    pid, fd = pty.fork()
+    if pid == 0:
+        args = ["quantize", f, str(w.dir / "slow-out.gguf"), "q2_k", "-t", "1"]
+        os.execvpe(w.bin[0], w.bin + args, {**os.environ, "TERM": "xterm", "NO_COLOR": "1"})
+    shown = b""
+    while b"t0.weight" not in shown:
+        shown += os.read(fd, 4096)
+    os.kill(pid, signal.SIGSTOP)
+    assert b"quantize [" not in shown
+    select.select([], [], [], 2.2)
+    os.kill(pid, signal.SIGCONT)
+    try:
+        while True:
+            part = os.read(fd, 4096)
+            if not part:
+                break
+            shown += part
+    except OSError:
+        pass
+    os.close(fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert b"quantize [#" in shown and b"s left" in shown, shown[-2000:]
+    assert shown.rindex(b"\x1b[K") > shown.rindex(b"s left"), "the bar stays"
+    piped = w.run("quantize", f, w.dir / "slow-out.gguf", "q8_0", "--force")
+    assert "[" not in piped.ok().err
 
 
 if __name__ == "__main__":

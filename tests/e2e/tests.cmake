@@ -32,7 +32,7 @@ endif()
 # The command as its users meet it: options, output, exit codes, Ctrl-C, on tiny models that the test
 # makes. What needs real artefacts is skipped without them.
 if(PYTHON3 AND TARGET surefoot AND NOT CMAKE_CROSSCOMPILING)
-  foreach(cli cli cli_output cli_chat cli_quantize cli_tools cli_eval)
+  foreach(cli cli cli_output cli_chat cli_quantize cli_perplexity cli_tools cli_eval)
     surefoot_check(${cli} medium ${PYTHON3} ${CMAKE_SOURCE_DIR}/tests/e2e/test_${cli}.py $<TARGET_FILE:surefoot>
       --shared ${SUREFOOT_SHARED})
     set_tests_properties(e2e.${cli} PROPERTIES TIMEOUT 1500)
