@@ -88,6 +88,8 @@ struct sf_cli {
     const char *prompts, *out, *methods, *cand_list, *block_list, *budget_list, *critic, *svg;
     double lambda;
     int table;
+    int64_t rollouts, units;
+    int curve, keep_rollouts;
     /* guard train, from labelled text */
     const char *kind, *text_col, *label_col, *group, *by, *about;
     struct sf_cli_list csv, positive;

@@ -21,12 +21,14 @@ const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
 #define TALK    (BIT(run) | BIT(chat))
 #define MODEL                                                                                      \
     (TALK | BIT(perplexity) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) |           \
-     BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
+     BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval) | BIT(guard_train))
 #define ENGINE                                                                                     \
-    (TALK | BIT(perplexity) | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval))
+    (TALK | BIT(perplexity) | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval) |      \
+     BIT(guard_train))
 #define KV    (ENGINE | BIT(inspect))
 #define TEXT  (BIT(run) | BIT(perplexity) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
-#define GUARD (TALK | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval))
+#define GUARD                                                                                      \
+    (TALK | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval) | BIT(guard_train))
 #define FILES (BIT(pack) | BIT(unpack) | BIT(quantize)) /* IN OUT: a file is made */
 #define JSON                                                                                       \
     (TALK | BIT(perplexity) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(bench) |            \
@@ -59,12 +61,12 @@ const struct sf_option sf_options[] = {
     {"--special", NULL, SF_OPT_FLAG, AT(special), 0, 0, BIT(tokenize),
      "spellings of special tokens in the text become those tokens (--decode: they are spelled out)"},
     /* ---- sampling */
-    {"-n, --predict, --n-predict", "N", SF_OPT_INT, AT(predict), -1, I32, TALK | BIT(guard_eval),
+    {"-n, --predict, --n-predict", "N", SF_OPT_INT, AT(predict), -1, I32, TALK | BIT(guard_eval) | BIT(guard_train),
      "most new tokens (default 256; -1: until the context is full)"},
-    {"--temp, --temperature", "F", SF_OPT_REAL, AT(temp), 0, 1e6, TALK | BIT(guard_eval), "temperature; 0 takes the likeliest token (default 0.8)"},
-    {"--top-k", "N", SF_OPT_INT, AT(top_k), 0, I32, TALK | BIT(guard_eval), "keep the N likeliest; 0: off (default 40)"},
-    {"--top-p", "F", SF_OPT_REAL, AT(top_p), 0, 1, TALK | BIT(guard_eval), "keep the likeliest up to this mass; 1: off (default 0.95)"},
-    {"--min-p", "F", SF_OPT_REAL, AT(min_p), 0, 1, TALK | BIT(guard_eval), "drop what is less likely than F times the best; 0: off (default 0.05)"},
+    {"--temp, --temperature", "F", SF_OPT_REAL, AT(temp), 0, 1e6, TALK | BIT(guard_eval) | BIT(guard_train), "temperature; 0 takes the likeliest token (default 0.8)"},
+    {"--top-k", "N", SF_OPT_INT, AT(top_k), 0, I32, TALK | BIT(guard_eval) | BIT(guard_train), "keep the N likeliest; 0: off (default 40)"},
+    {"--top-p", "F", SF_OPT_REAL, AT(top_p), 0, 1, TALK | BIT(guard_eval) | BIT(guard_train), "keep the likeliest up to this mass; 1: off (default 0.95)"},
+    {"--min-p", "F", SF_OPT_REAL, AT(min_p), 0, 1, TALK | BIT(guard_eval) | BIT(guard_train), "drop what is less likely than F times the best; 0: off (default 0.05)"},
     {"--repeat-penalty", "F", SF_OPT_REAL, AT(repeat_penalty), 0, 1e6, TALK, "divide the logits of recent tokens; 1: off (default)"},
     {"--presence-penalty", "F", SF_OPT_REAL, AT(presence_penalty), -1e6, 1e6, TALK, "subtract once for a recent token (default 0)"},
     {"--frequency-penalty", "F", SF_OPT_REAL, AT(frequency_penalty), -1e6, 1e6, TALK, "subtract for each time it came (default 0)"},
@@ -84,7 +86,7 @@ const struct sf_option sf_options[] = {
     {"--coverage", NULL, SF_OPT_FLAG, AT(coverage), 0, 0, BIT(guard_check), "list what the policy cannot read"},
     {"--deadline-ms", "MS", SF_OPT_INT, AT(deadline_ms), 1, I32, BIT(guard_budget), "which N and d deliver at least this often (needs -m)"},
     /* ---- guard eval */
-    {"--prompts", "FILE", SF_OPT_STR, AT(prompts), 0, 0, BIT(guard_eval), "one JSON object a line: prompt, id, kind, topic, ..."},
+    {"--prompts", "FILE", SF_OPT_STR, AT(prompts), 0, 0, BIT(guard_eval) | BIT(guard_train), "one JSON object a line: prompt, id, kind, topic, ..."},
     {"--out", "FILE", SF_OPT_STR, AT(out), 0, 0, BIT(guard_eval), "one JSON object per method and prompt; what is there already is not asked again"},
     {"--out", "FILE", SF_OPT_STR, AT(out), 0, 0, BIT(guard_train), "where the result goes"},
     {"--methods", "LIST", SF_OPT_STR, AT(methods), 0, 0, BIT(guard_eval), "methods by name (default: all but paper)"},
@@ -98,7 +100,12 @@ const struct sf_option sf_options[] = {
     {"--table", NULL, SF_OPT_FLAG, AT(table), 0, 0, BIT(guard_eval), "print the table of what --out holds"},
     {"--svg", "PREFIX", SF_OPT_STR, AT(svg), 0, 0, BIT(guard_eval), "draw it: PREFIX-time.svg, PREFIX-reward.svg, PREFIX-z.svg"},
     /* ---- guard train */
-    {"--kind", "KIND", SF_OPT_STR, AT(kind), 0, 0, BIT(guard_train), "what is trained: ngram, a classifier of text"},
+    {"--rollouts", "N", SF_OPT_INT, AT(rollouts), 1, 20, BIT(guard_train), "a critic: continuations of each prompt (default 5)"},
+    {"--units", "N", SF_OPT_INT, AT(units), 0, 256, BIT(guard_train), "its hidden units (default 32)"},
+    {"--curve", NULL, SF_OPT_FLAG, AT(curve), 0, 0, BIT(guard_train), "its learning curve: parts of the data, other sizes"},
+    {"--keep-rollouts", NULL, SF_OPT_FLAG, AT(keep_rollouts), 0, 0, BIT(guard_train), "leave OUT.rollouts behind: the next training begins with it"},
+    {"--svg", "FILE", SF_OPT_STR, AT(svg), 0, 0, BIT(guard_train), "draw how well it foresees"},
+    {"--kind", "KIND", SF_OPT_STR, AT(kind), 0, 0, BIT(guard_train), "what is trained: critic (default), or ngram, a classifier of text"},
     {"--csv", "FILE", SF_OPT_LIST, AT(csv), 0, 0, BIT(guard_train), "labelled text, a row each: CSV with a header, or JSON lines; may be repeated"},
     {"--text", "COLUMN", SF_OPT_STR, AT(text_col), 0, 0, BIT(guard_train), "the column of the text (default text)"},
     {"--label", "COLUMN", SF_OPT_STR, AT(label_col), 0, 0, BIT(guard_train), "the column of the label (default label)"},
@@ -126,7 +133,7 @@ const struct sf_option sf_options[] = {
     {"--level", "N", SF_OPT_INT, AT(level), 1, 19, BIT(pack), "how hard zstd tries (default 3; more gains little)"},
     {"--no-bandwidth", NULL, SF_OPT_FLAG, AT(no_bandwidth), 0, 0, BIT(bench), "leave out the measurement of the memory's read speed"},
     /* ---- the engine */
-    {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, I32, (ENGINE & ~BIT(bench)) | FILES | BIT(guard_train), "threads (default: the physical performance cores)"},
+    {"-t, --threads", "N", SF_OPT_INT, AT(threads), 1, I32, (ENGINE & ~BIT(bench)) | FILES, "threads (default: the physical performance cores)"},
     {"-c, --ctx-size", "N", SF_OPT_INT, AT(ctx), 0, 4294967295.0, KV, "context in tokens (default: the model's, at most 4096)"},
     {"-b, --batch-size", "N", SF_OPT_INT, AT(batch), 1, 65536, TALK | BIT(logits) | BIT(bench) | BIT(perplexity), "rows in one pass"},
     {"-ctk, --cache-type-k", "TYPE", SF_OPT_STR, AT(type_k), 0, 0, KV, "f16, f32 or q8_0 keys (default f16)"},
@@ -143,7 +150,7 @@ const struct sf_option sf_options[] = {
     {"--version", NULL, SF_OPT_FLAG, AT(version), 0, 0, ALL, "version, compiler, kernel levels, guard budget"},
     /* ---- common options where they mean nothing, habits from other runtimes: no effect */
     {"-m, --model", "FILE", SF_OPT_IGNORE1, 0, 0, 0, ~MODEL, NULL},
-    {"-t, --threads", "N", SF_OPT_IGNORE1, 0, 0, 0, ~(ENGINE | FILES | BIT(guard_train)), NULL},
+    {"-t, --threads", "N", SF_OPT_IGNORE1, 0, 0, 0, ~(ENGINE | FILES), NULL},
     {"-c, --ctx-size", "N", SF_OPT_IGNORE1, 0, 0, 0, ~KV, NULL},
     {"-s, --seed", "S", SF_OPT_IGNORE1, 0, 0, 0, ~(TALK | BIT(bench) | BIT(guard_eval) | BIT(guard_train)), NULL},
     {"--guard", "POLICY", SF_OPT_IGNORE1, 0, 0, 0, ~GUARD, NULL},

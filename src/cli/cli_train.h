@@ -6,6 +6,8 @@
 
 #include "cli.h"
 
+/* From rollouts of the model: the critic of a policy (without --kind). */
+int sf_cli_train_critic(struct sf_cli *c);
 /* From labelled text (--csv, --text, --label): an n-gram classifier. */
 int sf_cli_train_ngram(struct sf_cli *c);
 

@@ -8,6 +8,7 @@
 
 int sf_cmd_guard_train(struct sf_cli *c) {
     if (c->kind && strcmp(c->kind, "ngram") == 0) return sf_cli_train_ngram(c);
-    if (c->kind) return sf_cli_fail(2, "--kind %s: known is ngram", c->kind);
-    return sf_cli_fail(2, "guard train: --kind ngram trains a classifier from labelled text");
+    if (c->kind && strcmp(c->kind, "critic") != 0)
+        return sf_cli_fail(2, "--kind %s: known are critic and ngram", c->kind);
+    return sf_cli_train_critic(c);
 }

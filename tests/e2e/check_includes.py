@@ -22,7 +22,8 @@ ALLOWED = {  # layer -> layers, or single headers of a layer
     "cli": {"cli"}}
 # Commands that are tools look inside the library; the others speak through surefoot.h alone.
 TOOLS = {"cmd_inspect.c", "cmd_quantize.c", "cmd_convert.c", "cmd_render.c", "cmd_logits.c",
-         "cmd_guard_train.c", "cmd_guard_train_text.c", "cmd_guard_eval.c", "cli_eval_table.c", "cmd_guard_check.c", "cmd_tokenize.c",
+         "cmd_guard_train.c", "cmd_guard_train_text.c", "cmd_guard_train_critic.c",
+         "cli_train_report.c", "cli_train_critic.h", "cmd_guard_eval.c", "cli_eval_table.c", "cmd_guard_check.c", "cmd_tokenize.c",
          "cmd_pack.c", "convert.h", "convert_vocab.h", "convert_config.c", "convert_tensors.c",
          "convert_tokenizer.c", "convert_spm.c"}
 TOOL_LAYERS = {"core", "quant", "guard", "io", "base"}

@@ -23,3 +23,7 @@ surefoot_test(property prop_mutants short)
 # The proof by numbers: 10^6 random trees.
 add_test(NAME property.million COMMAND prop_guard 1000000 random_trees)
 set_tests_properties(property.million PROPERTIES LABELS "long;property" TIMEOUT 3600)
+surefoot_program(property prop_train)
+target_sources(prop_train PRIVATE ${laws})
+target_include_directories(prop_train PRIVATE property)
+surefoot_test(property prop_train short)
