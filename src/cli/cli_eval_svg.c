@@ -106,7 +106,8 @@ static int points(const struct sf_eval_lines *l, const struct mean *m, const cha
     for (size_t i = 0; i < l->n_group; i++)
         if (m[i].n && !strcmp(l->group[i].method, "base")) base = m[i].seconds / (double)m[i].n;
     if (base <= 0) base = 1;
-    struct axis x = {(double)INFINITY, -(double)INFINITY, time}, y = {(double)INFINITY, -(double)INFINITY, false};
+    struct axis x = {(double)INFINITY, -(double)INFINITY, time},
+                y = {(double)INFINITY, -(double)INFINITY, false};
     for (int pass = 0; pass < 2; pass++) {
         FILE *f = NULL;
         if (pass == 1) {
