@@ -89,6 +89,15 @@ struct toy_cost {
     int *calls;
 };
 void toy_cost_init(struct toy_cost *c, enum toy_kind kind);
+/* A phrase cost's state, and how it reads: for a reader that is independent of the guard's. */
+struct phrase_state { /* plain memory */
+    uint64_t n;       /* bytes read                                  */
+    uint64_t settled;
+    uint64_t floor; /* no match starts before it: a role boundary  */
+    char tail[64];  /* last bytes, tail[i % 64] is byte i          */
+};
+void toy_cost_byte(const struct toy_cost *c, struct phrase_state *s, char b, struct sf_charges *out);
+void toy_cost_settle(const struct toy_cost *c, struct phrase_state *s);
 
 /* Independent reading: what a finished text costs. Charges whose span starts at or after `before`
  * are left out (SIZE_MAX: none). The first n_free bytes are the prompt's. */

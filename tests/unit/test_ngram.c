@@ -316,7 +316,8 @@ static void same_everywhere(void **state) {
     sf_ngram_begin(&st);
     sf_ngram_read(&m, &st, "Open the jar, st\xC3\xAErr \xE6\xBC\xA2 5x", 26, false, keep_bits, &at);
     sf_ngram_end(&m, &st, keep_bits, &at);
-    static const uint32_t known[8] = {0x3ED9DB7D, 0x3ED3CAB2, 0x3ECE2022, 0x3EC92C8B, 0x3ECCF18E, 0x3ED0EABB};
+    static const uint32_t known[8] = {0x3ED9DB7D, 0x3ED3CAB2, 0x3ECE2022,
+                                      0x3EC92C8B, 0x3ECCF18E, 0x3ED0EABB};
     for (int i = 0; i < 8; i++)
         if (bits[i] != known[i]) fail_msg("word %d: 0x%08X", i, bits[i]);
 }
