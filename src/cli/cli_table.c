@@ -23,10 +23,10 @@ const size_t sf_cli_n_levels = sizeof sf_cli_levels / sizeof sf_cli_levels[0];
     (TALK | BIT(perplexity) | BIT(inspect) | BIT(tokenize) | BIT(logits) | BIT(render) |           \
      BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval) | BIT(guard_train))
 #define ENGINE                                                                                     \
-    (TALK | BIT(perplexity) | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval) |      \
+    (TALK | BIT(perplexity) | BIT(logits) | BIT(bench) | BIT(guard_budget) | BIT(guard_eval) |     \
      BIT(guard_train))
-#define KV    (ENGINE | BIT(inspect))
-#define TEXT  (BIT(run) | BIT(perplexity) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
+#define KV   (ENGINE | BIT(inspect))
+#define TEXT (BIT(run) | BIT(perplexity) | BIT(tokenize) | BIT(logits) | BIT(guard_check))
 #define GUARD                                                                                      \
     (TALK | BIT(bench) | BIT(guard_check) | BIT(guard_budget) | BIT(guard_eval) | BIT(guard_train))
 #define FILES (BIT(pack) | BIT(unpack) | BIT(quantize)) /* IN OUT: a file is made */
