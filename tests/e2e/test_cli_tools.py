@@ -181,8 +181,9 @@ def doctor_describes_the_machine(w):
 
 
 @check
-def guard_check_needs_a_policy(w):
-    w.run("guard", "check", "-p", "x").fails(2, "--guard POLICY")
+def guard_check_without_a_policy_takes_the_general_one(w):
+    r = w.run("guard", "check", "-p", "a happy day").ok()
+    assert "general (built in)" in r.err, r.err
 
 
 @check
