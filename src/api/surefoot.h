@@ -220,7 +220,7 @@ typedef struct {
     float repeat_penalty;          /* 1: off (default)                                            */
     float presence_penalty, frequency_penalty; /* 0: off (default)                                */
     int32_t repeat_last_n;         /* tokens the penalties look back; default 64; -1: all         */
-    const char *order;             /* "penalties;top_k;top_p;min_p;temperature" (the default)     */
+    const char *order;             /* default: "penalties;dry;top_k;top_p;min_p;xtc;temperature"  */
     const surefoot_logit_bias *logit_bias;
     size_t n_logit_bias;
     const char *const *stop;       /* stop strings; the text is cut before the first that occurs  */
@@ -229,6 +229,20 @@ typedef struct {
     uint32_t n_logprobs;           /* alternatives reported per token, at most 20; under a guard
                                       only if its policy allows it                                */
     int logprobs;                  /* 1: token log-probabilities are computed                     */
+    /* DRY: a token that would lengthen a repetition of n >= dry_allowed_length tokens loses
+     * dry_multiplier * dry_base^(n - dry_allowed_length) of its logit. */
+    float dry_multiplier, dry_base;        /* multiplier 0: off (default); base 1.75              */
+    int32_t dry_allowed_length;            /* default 2, at most 4096                             */
+    int32_t dry_penalty_last_n;            /* tokens it looks back; default -1: all; 0: off       */
+    const char *const *dry_breakers;       /* texts that no repetition reaches across; default
+                                              newline : " *                                       */
+    size_t n_dry_breakers;                 /* at most 16, each 1 to 64 bytes                      */
+    /* XTC: with xtc_probability, of the tokens as likely as xtc_threshold only the least likely
+     * stays. Nothing at temperature 0. */
+    float xtc_probability, xtc_threshold;  /* 0: off (default); 0.1                               */
+    /* Dynamic temperature: temperature -+ dynatemp_range, by entropy / largest entropy to the power
+     * of dynatemp_exponent. Nothing at temperature 0. */
+    float dynatemp_range, dynatemp_exponent; /* 0: off (default); 1                               */
 } surefoot_sampling;
 SUREFOOT_API void surefoot_sampling_init(surefoot_sampling *o);
 

@@ -71,9 +71,10 @@ struct sf_cli {
     int raw, echo, no_bos, special, decode, bare_ids, jsonl, no_history;
     /* sampling */
     const char *samplers;
-    struct sf_cli_list stop, logit_bias, guard_set;
-    int64_t predict, top_k, repeat_last_n, logprobs;
+    struct sf_cli_list stop, logit_bias, guard_set, dry_breakers;
+    int64_t predict, top_k, repeat_last_n, logprobs, dry_allowed_length, dry_last_n;
     double temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
+    double dry_multiplier, dry_base, xtc_probability, xtc_threshold, dynatemp_range, dynatemp_exp;
     int strict;
     /* engine */
     const char *type_k, *type_v, *kl, *kl_base;
@@ -247,6 +248,8 @@ int sf_cli_tokenize(const surefoot_model *m, const char *text, size_t n, int32_t
 struct sf_cli_chain { /* sampling options and what they point into */
     surefoot_sampling opt;
     surefoot_logit_bias bias[SF_CLI_LIST];
+    char breaker_text[16][65]; /* with escapes read */
+    const char *breaker[16];
 };
 int sf_cli_sampling(const struct sf_cli *c, struct sf_cli_chain *chain); /* 0 or 2 */
 /* "1.5 GiB", "344 MiB", "12 KiB" */

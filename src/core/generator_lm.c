@@ -10,11 +10,17 @@ static surefoot_status step(void *self, const struct sf_gen_row *rows, int n, su
     return sf_session_step(self, rows, n, err);
 }
 
+static struct sf_str text(const void *self, int32_t token) {
+    return sf_token_bytes(self, token);
+}
+
 static surefoot_status sample(void *self, int seq, const struct sf_draw *draw, int32_t *token,
                               surefoot_error *err) {
     surefoot_session *s = self;
     const float *logits = sf_session_logits(s, (uint32_t)seq);
     if (!logits) return sf_fail(err, SUREFOOT_E_FAILED, 0, "sequence %d has no logits", seq);
+    s->sampler.text = text;
+    s->sampler.text_self = s->m->tokenizer;
     /* Rows of the output matrix beyond the tokenizer's vocabulary have no text: never drawn. */
     return sf_sample(&s->sampler, &s->m->kernels, s->sample_scratch, logits,
                      (uint32_t)sf_tokenizer_n_vocab(s->m->tokenizer),

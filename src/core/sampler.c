@@ -19,11 +19,12 @@ struct scratch {
     struct entry *list;  /* (n_vocab) */
     struct entry *spare; /* (n_vocab) radix sort's other buffer; or floats for sums */
     uint16_t *count;     /* (n_vocab) occurrences in the penalty window, all zero between calls */
+    uint32_t *z;         /* (SF_DRY_MAX) */
 };
 
 size_t sf_sampler_scratch(uint32_t n_vocab) {
     size_t n = sf_round_up(n_vocab, 16);
-    return n * (2 * sizeof(struct entry) + sizeof(uint16_t));
+    return n * (2 * sizeof(struct entry) + sizeof(uint16_t)) + SF_DRY_MAX * sizeof(uint32_t);
 }
 
 static struct scratch scratch_of(void *p, uint32_t n_vocab) {
@@ -31,15 +32,17 @@ static struct scratch scratch_of(void *p, uint32_t n_vocab) {
     struct scratch s = {.list = p};
     s.spare = s.list + n;
     s.count = (uint16_t *)(s.spare + n);
+    s.z = (uint32_t *)(void *)(s.count + n);
     return s;
 }
 
 /* ---------------------------------------------------------------- options */
 
-static const char *const stage_names[SF_S_COUNT] = {"penalties", "top_k", "top_p", "min_p",
-                                                    "temperature"};
+static const char *const stage_names[SF_S_COUNT] = {"penalties", "dry", "top_k",      "top_p",
+                                                    "min_p",     "xtc", "temperature"};
 
 void surefoot_sampling_init(surefoot_sampling *o) {
+    static const char *const breakers[] = {"\n", ":", "\"", "*"};
     *o = (surefoot_sampling){.size = sizeof *o,
                              .temperature = 0.8f,
                              .top_k = 40,
@@ -47,8 +50,15 @@ void surefoot_sampling_init(surefoot_sampling *o) {
                              .min_p = 0.05f,
                              .repeat_penalty = 1.0f,
                              .repeat_last_n = 64,
-                             .order = "penalties;top_k;top_p;min_p;temperature",
-                             .n_predict = 256};
+                             .order = "penalties;dry;top_k;top_p;min_p;xtc;temperature",
+                             .n_predict = 256,
+                             .dry_base = 1.75f,
+                             .dry_allowed_length = 2,
+                             .dry_penalty_last_n = -1,
+                             .dry_breakers = breakers,
+                             .n_dry_breakers = SF_COUNT(breakers),
+                             .xtc_threshold = 0.1f,
+                             .dynatemp_exponent = 1};
 }
 
 static surefoot_status parse_order(struct sf_sampler *s, const char *order, surefoot_error *err) {
@@ -62,8 +72,8 @@ static surefoot_status parse_order(struct sf_sampler *s, const char *order, sure
             stage++;
         if (stage == SF_S_COUNT || (seen & 1u << stage))
             return sf_fail(err, SUREFOOT_E_USAGE, (uint64_t)(p - order),
-                           "sampling order: '%.*s' is unknown or named twice (penalties;top_k;"
-                           "top_p;min_p;temperature)",
+                           "sampling order: '%.*s' is unknown or named twice (penalties;dry;"
+                           "top_k;top_p;min_p;xtc;temperature)",
                            (int)sf_min(n, 32), p);
         seen |= 1u << stage;
         s->order[s->n_order++] = stage;
@@ -89,6 +99,15 @@ surefoot_status sf_sampler_init(struct sf_sampler *s, const surefoot_sampling *o
     RANGE(frequency_penalty, -100, 100);
     RANGE(repeat_last_n, -1, INT32_MAX);
     RANGE(n_logprobs, 0, 20);
+    RANGE(dry_multiplier, 0, 1e6);
+    RANGE(dry_base, 1, 1000);
+    RANGE(dry_allowed_length, 0, SF_DRY_MAX);
+    RANGE(dry_penalty_last_n, -1, INT32_MAX);
+    RANGE(n_dry_breakers, 0, SF_DRY_BREAKERS);
+    RANGE(xtc_probability, 0, 1);
+    RANGE(xtc_threshold, 0, 1);
+    RANGE(dynatemp_range, 0, 100);
+    RANGE(dynatemp_exponent, 0, 100);
 #undef RANGE
     for (size_t i = 0; i < o->n_logit_bias; i++) {
         const surefoot_logit_bias *b = &o->logit_bias[i];
@@ -98,6 +117,15 @@ surefoot_status sf_sampler_init(struct sf_sampler *s, const surefoot_sampling *o
         if (isnan(b->bias) || b->bias == INFINITY)
             return sf_fail(err, SUREFOOT_E_USAGE, i, "logit bias of token %d is no number or +inf",
                            b->token);
+    }
+    for (size_t i = 0; i < o->n_dry_breakers; i++) {
+        size_t n = o->dry_breakers && o->dry_breakers[i]
+                       ? strnlen(o->dry_breakers[i], SF_DRY_BREAKER_LEN + 1)
+                       : 0;
+        if (n == 0 || n > SF_DRY_BREAKER_LEN)
+            return sf_fail(err, SUREFOOT_E_USAGE, i,
+                           "dry_breakers: a sequence breaker has 1 to %d bytes",
+                           SF_DRY_BREAKER_LEN);
     }
     *s = (struct sf_sampler){.opt = *o};
     return parse_order(s, o->order ? o->order : "", err);
@@ -218,6 +246,29 @@ static void penalties(struct chain *c, const surefoot_sampling *o, uint32_t n_vo
     c->sorted = false;
 }
 
+static void dry(struct chain *c, const struct sf_sampler *s, uint32_t n_vocab,
+                const int32_t *history, size_t n_history) {
+    const surefoot_sampling *o = &s->opt;
+    if (o->dry_multiplier <= 0) return;
+    size_t n =
+        o->dry_penalty_last_n < 0 ? n_history : sf_min((size_t)o->dry_penalty_last_n, n_history);
+    struct sf_dry d = {.breaker = o->dry_breakers,
+                       .n_breaker = o->n_dry_breakers,
+                       .text = s->text,
+                       .self = s->text_self,
+                       .z = c->s.z};
+    uint32_t *len = (uint32_t *)(void *)c->s.spare; /* free until the next sort */
+    uint32_t allowed = (uint32_t)sf_max((size_t)o->dry_allowed_length, 1);
+    if (sf_dry_lengths(&d, history + (n_history - n), n, len, n_vocab) < allowed) return;
+    for (size_t i = 0; i < c->n; i++) {
+        struct entry *e = &c->s.list[i];
+        if (len[e->id] >= allowed)
+            e->logit -= sf_dry_penalty(o->dry_multiplier, o->dry_base,
+                                       (uint32_t)o->dry_allowed_length, len[e->id]);
+    }
+    c->sorted = false;
+}
+
 static void guard_penalties(struct chain *c, const struct sf_draw *d, uint32_t n_vocab) {
     for (size_t i = 0; i < d->n_penalty; i++) {
         if ((uint32_t)d->penalty[i].token >= n_vocab) continue;
@@ -265,6 +316,59 @@ static void min_p(struct chain *c, const struct sf_kernels *k, float p) {
     c->n = n;
 }
 
+/* Of the tokens whose probability reaches the threshold only the last one stays, if the coin says so.
+ * A forbidden token (weight 0) is none of them. */
+static void xtc(struct chain *c, const struct sf_kernels *k, const surefoot_sampling *o,
+                const struct sf_draw *d) {
+    if (o->xtc_probability <= 0 || o->xtc_threshold > 0.5f || c->n < 2) return;
+    uint32_t coin = sf_philox_lane(o->seed, d->t, d->i, d->r, 1) >> 8;
+    if ((double)coin * (1.0 / 16777216.0) >= (double)o->xtc_probability) return;
+    need_sorted(c);
+    double total = 0;
+    size_t top = 0;
+    for (size_t i = 0; i < c->n; i++) total += (double)weight(c, k, i);
+    for (; top < c->n; top++) {
+        float w = weight(c, k, top);
+        if (!(w > 0 && (double)w >= (double)o->xtc_threshold * total)) break;
+    }
+    if (top < 2) return;
+    c->s.list += top - 1;
+    c->n -= top - 1;
+}
+
+/* temp - range .. temp + range by the entropy of the list over that of equal weights. */
+static float dynamic(struct chain *c, const struct sf_kernels *k, const surefoot_sampling *o,
+                     float temp) {
+    need_sorted(c);
+    double total = 0, sum = 0, most = 0;
+    for (size_t i = 0; i < c->n && c->s.list[i].logit > -INFINITY; i++) {
+        double w = (double)weight(c, k, i);
+        total += w;
+        sum += w * ((double)c->s.list[0].logit - (double)c->s.list[i].logit);
+        most += 1;
+    }
+    if (most < 2) return temp; /* nothing to choose from */
+    double part = (sf_det_log(total) + sum / total) / sf_det_log(most);
+    part = part > 0 ? (part < 1 ? part : 1) : 0;
+    double low = (double)temp - (double)o->dynatemp_range;
+    if (low < 0) low = 0;
+    double high = (double)temp + (double)o->dynatemp_range;
+    return (float)(low + (high - low) * sf_det_pow(part, (double)o->dynatemp_exponent));
+}
+
+static void temperature(struct chain *c, const struct sf_kernels *k, const surefoot_sampling *o,
+                        float temp, float floor) {
+    if (o->dynatemp_range > 0) {
+        temp = dynamic(c, k, o, temp);
+        if (temp < floor) temp = floor;
+        if (temp < 1e-5f) { /* what a division would come to, without its overflow */
+            top_k(c, 1);
+            return;
+        }
+    }
+    for (size_t j = 0; j < c->n; j++) c->s.list[j].logit /= temp;
+}
+
 /* The list from the logits, bias added, forbidden tokens kept at -infinity. */
 static surefoot_status load(struct chain *c, const struct sf_sampler *s, const float *logits,
                             uint32_t n_vocab, surefoot_error *err) {
@@ -283,6 +387,37 @@ static surefoot_status load(struct chain *c, const struct sf_sampler *s, const f
     return SUREFOOT_OK;
 }
 
+/* The stages that read the text so far. */
+static void repeats(struct chain *c, const struct sf_sampler *s, int which, uint32_t n_vocab,
+                    const int32_t *history, size_t n_history) {
+    if (which == SF_S_PENALTIES) penalties(c, &s->opt, n_vocab, history, n_history);
+    if (which == SF_S_DRY) dry(c, s, n_vocab, history, n_history);
+}
+
+/* The others; temp > 0. */
+static void stage(struct chain *c, const struct sf_kernels *k, const surefoot_sampling *o,
+                  int which, const struct sf_draw *draw, float temp) {
+    switch (which) {
+    case SF_S_TOP_K:
+        top_k(c, (size_t)o->top_k);
+        break;
+    case SF_S_TOP_P:
+        top_p(c, k, (double)o->top_p);
+        break;
+    case SF_S_MIN_P:
+        min_p(c, k, o->min_p);
+        break;
+    case SF_S_XTC:
+        xtc(c, k, o, draw);
+        break;
+    case SF_S_TEMP:
+        temperature(c, k, o, temp, draw->temp_floor);
+        break;
+    default:
+        break;
+    }
+}
+
 surefoot_status sf_sample(const struct sf_sampler *s, const struct sf_kernels *k, void *scratch,
                           const float *logits, uint32_t n_vocab, const int32_t *history,
                           size_t n_history, const struct sf_draw *draw, int32_t *token,
@@ -292,36 +427,17 @@ surefoot_status sf_sample(const struct sf_sampler *s, const struct sf_kernels *k
     float temp = o->temperature < draw->temp_floor ? draw->temp_floor : o->temperature;
     SF_TRY(load(&c, s, logits, n_vocab, err));
 
-    int first = 0;
-    if (s->n_order > 0 && s->order[0] == SF_S_PENALTIES) {
-        penalties(&c, o, n_vocab, history, n_history);
-        first = 1;
-    }
+    /* Penalties that come first come before the guard's; greedy: truncation cannot change the first
+     * of the total order, so only what changes logits is heard. */
+    int at = 0;
+    while (at < s->n_order && (s->order[at] == SF_S_PENALTIES || s->order[at] == SF_S_DRY))
+        repeats(&c, s, s->order[at++], n_vocab, history, n_history);
     guard_penalties(&c, draw, n_vocab);
-    for (int i = first; i < s->n_order && temp > 0; i++) {
-        switch (s->order[i]) {
-        case SF_S_PENALTIES:
-            penalties(&c, o, n_vocab, history, n_history);
-            break;
-        case SF_S_TOP_K:
-            top_k(&c, (size_t)o->top_k);
-            break;
-        case SF_S_TOP_P:
-            top_p(&c, k, (double)o->top_p);
-            break;
-        case SF_S_MIN_P:
-            min_p(&c, k, o->min_p);
-            break;
-        case SF_S_TEMP:
-            for (size_t j = 0; j < c.n; j++) c.s.list[j].logit /= temp;
-            break;
-        default:
-            break;
-        }
+    for (; at < s->n_order; at++) {
+        repeats(&c, s, s->order[at], n_vocab, history, n_history);
+        if (temp > 0) stage(&c, k, o, s->order[at], draw, temp);
     }
-    if (temp <= 0) { /* greedy: the first in the total order; truncation cannot change it */
-        for (int i = first; i < s->n_order; i++)
-            if (s->order[i] == SF_S_PENALTIES) penalties(&c, o, n_vocab, history, n_history);
+    if (temp <= 0) {
         select_top(c.s.list, c.n, 1);
         c.n = 1;
     } else {

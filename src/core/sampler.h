@@ -7,12 +7,25 @@
 
 #include "base.h"
 #include "kernels.h"
+#include "sampler_dry.h"
 #include "sampler_draw.h"
 
 struct sf_sampler {
     surefoot_sampling opt; /* copied; strings and arrays not owned, checked by init */
-    enum { SF_S_PENALTIES, SF_S_TOP_K, SF_S_TOP_P, SF_S_MIN_P, SF_S_TEMP, SF_S_COUNT } order[8];
+    enum {
+        SF_S_PENALTIES,
+        SF_S_DRY,
+        SF_S_TOP_K,
+        SF_S_TOP_P,
+        SF_S_MIN_P,
+        SF_S_XTC,
+        SF_S_TEMP,
+        SF_S_COUNT
+    } order[8];
     int n_order;
+    /* Bytes of a token, for the sequence breakers of DRY; init leaves NULL: nothing breaks. */
+    struct sf_str (*text)(const void *self, int32_t token);
+    const void *text_self;
 };
 
 /* Checks every option (finite, ranges, known names in order). E_USAGE names the option. */

@@ -382,6 +382,34 @@ def run_sampling_options_are_heard(w):
 
 
 @check
+def run_dry_xtc_and_dynamic_temperature(w):
+    base = ["-p", "the a", "-n", 60, "-s", 1]
+    run = lambda *a: w.run("run", "-m", w.plain, "--guard", "off", "-q", *base, *a).ok().out
+    plain, hot = run("--temp", 0), run("--temp", 2)
+    dry = ["--temp", 0, "--dry-multiplier", 100]
+    assert run(*dry) != plain
+    assert run(*dry) == run(*dry, "-t", 1) == run(*dry, "-b", 1) == run(*dry, "--dry-penalty-last-n", -1)
+    assert run(*dry, "--dry-penalty-last-n", 0) == run(*dry, "--dry-allowed-length", 4096) == plain
+    assert run(*dry, "--samplers", "penalties;top_k") == plain
+    assert run("--temp", 2, "--xtc-probability", 1, "--xtc-threshold", 0.01) != hot
+    assert run("--temp", 2, "--xtc-probability", 1, "--xtc-threshold", 0.6) == hot
+    assert run("--temp", 2, "--dynatemp-range", 2) != hot != run("--temp", 2, "--dynatemp-range", 1, "--dynatemp-exp", 0)
+    # Every letter breaks every repetition; escapes are read; "none" takes the defaults away.
+    every = [x for c in "eaoisnrhlt" for x in ("--dry-sequence-breaker", c)]
+    assert run(*dry, *every) != run(*dry)
+    lines = ["--dry-sequence-breaker", "\\n", "--dry-sequence-breaker", ":", "--dry-sequence-breaker", '\\"',
+             "--dry-sequence-breaker", "*"]
+    assert run(*dry, *lines) == run(*dry)
+    run(*dry, "--dry-sequence-breaker", "none")
+    for option, bad in (("--dry-multiplier", "nan"), ("--dry-multiplier", "-1"), ("--dry-base", "0.5"), ("--dry-base", "1e30"),
+                        ("--dry-allowed-length", "-1"), ("--dry-allowed-length", "99999"), ("--dry-penalty-last-n", "-2"),
+                        ("--dry-sequence-breaker", ""), ("--dry-sequence-breaker", "x" * 65), ("--xtc-probability", "1.1"),
+                        ("--xtc-threshold", "nan"), ("--dynatemp-range", "-1"), ("--dynatemp-exp", "inf")):
+        w.gen("-p", "a", "%s=%s" % (option, bad)).fails(2, option)
+    w.gen("-p", "a", *["--dry-sequence-breaker=x"] * 17).fails(2, "16")
+
+
+@check
 def run_logit_bias(w):
     d = w.gen("-p", "the", "-n", 1, "--json").ok().json
     first = d["ids"][0]
