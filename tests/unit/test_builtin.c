@@ -133,12 +133,50 @@ static void models(void **state) {
     sf_free(data);
 }
 
+/* The committed critic belongs to the committed model and policy, and to no other budget. */
+static void critics(void **state) {
+    SF_UNUSED(state);
+    surefoot_model *m;
+    surefoot_policy *p;
+    surefoot_critic *c;
+    surefoot_error e;
+    char *data = NULL;
+    size_t n = 0;
+    const char *path = SUREFOOT_SOURCE "/models/household.critic";
+    assert_int_equal(
+        surefoot_model_open(&m, SUREFOOT_SOURCE "/models/household.gguf", NULL, NULL),
+        SUREFOOT_OK);
+    assert_int_equal(surefoot_policy_open(&p, SUREFOOT_SOURCE "/models/household.ini", NULL),
+                     SUREFOOT_OK);
+    surefoot_status s = surefoot_critic_open(&c, path, m, p, &e);
+    if (s != SUREFOOT_OK) fail_msg("%s", e.text);
+    surefoot_critic_close(c);
+    assert_int_equal(sf_read_file(&data, &n, path, 1 << 20, NULL), SUREFOOT_OK);
+    surefoot_file f = {"household.critic", data, n};
+    assert_int_equal(surefoot_critic_open_file(&c, &f, m, p, NULL), SUREFOOT_OK);
+    surefoot_critic_close(c);
+    assert_int_equal(surefoot_policy_set(p, "candidates", "2", NULL), SUREFOOT_OK);
+    assert_int_equal(surefoot_critic_open_file(&c, &f, m, p, NULL), SUREFOOT_OK);
+    surefoot_critic_close(c);
+    assert_int_equal(surefoot_policy_set(p, "budget", "0.75", NULL), SUREFOOT_OK);
+    assert_int_equal(surefoot_critic_open_file(&c, &f, m, p, &e), SUREFOOT_E_POLICY);
+    assert_non_null(strstr(e.text, "budget"));
+    assert_null(c);
+    assert_int_equal(surefoot_critic_open(&c, path, NULL, p, NULL), SUREFOOT_E_USAGE);
+    assert_int_equal(surefoot_critic_open(&c, NULL, m, p, NULL), SUREFOOT_E_USAGE);
+    assert_int_equal(surefoot_critic_open_file(&c, NULL, m, p, NULL), SUREFOOT_E_USAGE);
+    sf_free(data);
+    surefoot_policy_close(p);
+    surefoot_model_close(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(policies),
         cmocka_unit_test(refused),
         cmocka_unit_test(maps),
         cmocka_unit_test(models),
+        cmocka_unit_test(critics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """test_world.py SOURCE PART [COMMAND] - is the world of the built-in model what docs/model.md says it is?
-Parts: generator, split, judge, prompts, labels, vocabulary, model (the committed files belong together)."""
+Parts: generator, split, judge, prompts, critic, labels, vocabulary, model (the committed files belong together)."""
 import collections
 import hashlib
 import json
@@ -16,6 +16,7 @@ import tempfile
 SOURCE = pathlib.Path(sys.argv[1]).resolve()
 sys.path.insert(0, str(SOURCE / "tools" / "world"))
 import bpe  # noqa: E402
+import critic_prompts  # noqa: E402
 import generate  # noqa: E402
 import grammar  # noqa: E402
 import judge  # noqa: E402
@@ -249,6 +250,20 @@ def prompts_part():
             assert not shared_grams, "%s: the judge's %s" % (text, shared_grams)
 
 
+def critic_part():
+    """What the critic learns from knows no absent topic, nothing of the judge's half, none of the asked questions."""
+    table, rows = split.load(), list(critic_prompts.questions(1500))
+    assert rows == list(critic_prompts.questions(1500)), "the same seed gives other prompts"
+    assert len({r["prompt"] for r in rows}) == 1500 and not {r["topic"] for r in rows} & set(table["absent"])
+    asked = {q["prompt"] for half in ("dev", "test") for q in prompts.questions(half, 400)}
+    judging = {g for i, _, _, w in split.forms() if i in set(table["judge"]) for x in w for g in split.grams(x) if len(g) > 1}
+    for r in rows:
+        assert r["prompt"] not in asked and not split.grams(r["prompt"]) & judging, r["prompt"]
+        assert r["family"].startswith(r["topic"] + "/")
+    families = {r["family"] for r in rows}
+    assert len(families) > 150, "too few families to hold some of them back"
+
+
 def labels_part():
     """The labels belong to the texts, and the rates follow from them; what counts as helpful."""
     folder = SOURCE / "tools" / "world"
@@ -282,7 +297,7 @@ def labels_part():
 
 def main():
     part = {"generator": generator, "split": split_part, "judge": judge_part, "vocabulary": vocabulary,
-            "model": model, "prompts": prompts_part,
+            "model": model, "prompts": prompts_part, "critic": critic_part,
             "labels": labels_part}[sys.argv[2]]
     return part() or 0
 
