@@ -1,7 +1,7 @@
 # The laws of the guard on scripted processes, asked of the guard and of a guard with mutation
 # points (its own compilation of the sources, linked before the library's).
 set(laws property/laws.c property/cases.c property/cases_text.c property/cases_critic.c
-  property/cases_models.c property/toy.c property/toy_cost.c)
+  property/cases_models.c property/toy.c property/toy_critic.c property/toy_cost.c)
 foreach(name prop_guard prop_mutants)
   surefoot_program(property ${name})
   target_sources(${name} PRIVATE ${laws})
@@ -12,7 +12,7 @@ foreach(file beam deliver fold foresight guard lexicon_read ngram reader safety 
 endforeach()
 target_compile_definitions(prop_mutants PRIVATE SF_MUTANTS)
 surefoot_program(property prop_methods)
-target_sources(prop_methods PRIVATE property/toy.c property/toy_cost.c)
+target_sources(prop_methods PRIVATE property/toy.c property/toy_critic.c property/toy_cost.c)
 target_include_directories(prop_methods PRIVATE property)
 surefoot_test(property prop_methods short)
 surefoot_test(property prop_guard short)
