@@ -399,7 +399,7 @@ static double kept(int kind, const float *x, size_t d, size_t head) {
     if (kind == SF_KV_F32) return (double)x[d];
     double amax = 0;
     for (size_t i = d / 32 * 32; i < sf_min(d / 32 * 32 + 32, head); i++)
-        amax = fmax(amax, fabs((double)x[i]));
+        if (fabs((double)x[i]) > amax) amax = fabs((double)x[i]);
     const double scale = nearest_half((double)((float)amax / 127.0f));
     const double q = scale > 0 ? nearbyint((double)(x[d] * (1.0f / (float)scale))) : 0;
     return fmax(-127, fmin(127, q)) * scale;
