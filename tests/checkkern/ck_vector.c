@@ -307,7 +307,7 @@ static void check_score(struct ck *c, int kind) {
             int pattern = any_pattern(c);
             a.page = page(c, A_IN, kind, a.n * SF_KV_PAGE, pattern);
             a.x = input(c, A_IN2, a.m * (a.heads - 1) + a.n,
-                        ck_below(c, 2) ? CK_F_NORMAL : any_pattern(c));
+                        kind != SF_KV_Q8_0 && ck_below(c, 2) ? CK_F_NORMAL : any_pattern(c));
             struct args b = a;
             size_t out = a.ld * (a.heads - 1) + SF_KV_PAGE;
             a.y = ck_area(c, A_REF, out * sizeof(float), sizeof(float), 0);
@@ -376,7 +376,8 @@ static void mix_case(struct ck *c, int kind, size_t head, int pattern) {
     a.ld = a.n + ck_below(c, 5);
     a.m = SF_KV_PAGE + ck_below(c, 49);
     a.page = page(c, A_IN, kind, a.n * SF_KV_PAGE, pattern);
-    a.x = input(c, A_IN2, a.m * (a.heads - 1) + n, ck_below(c, 2) ? CK_F_NORMAL : any_pattern(c));
+    a.x = input(c, A_IN2, a.m * (a.heads - 1) + n,
+                kind != SF_KV_Q8_0 && ck_below(c, 2) ? CK_F_NORMAL : any_pattern(c));
     if (ck_below(c, 3)) a.w = input(c, A_IN3, a.heads, CK_F_NORMAL); /* corr */
     struct args b = a;
     size_t out = a.ld * (a.heads - 1) + a.n;
