@@ -27,7 +27,8 @@ take() { # FILE: what it needs, and what that needs
         for path in "/usr/lib/$triplet/$lib" "/lib/$triplet/$lib" ""; do [ ! -e "$path" ] || break; done
         [ -n "$path" ] || { echo "bundle.sh: $lib for $arch is not on this machine" >&2; exit 1; }
         cp -L "$path" "$dir/$name/lib/$lib"
-        package=$(dpkg -S "$(realpath "$path")" 2>/dev/null | sed -n '1s/:.*//p')
+        path=$(realpath "$path") # on merged systems dpkg may know it without /usr
+        package=$({ dpkg -S "$path" || dpkg -S "${path#/usr}" || true; } 2>/dev/null | sed -n '1s/:.*//p')
         if [ -n "$package" ] && [ -r "/usr/share/doc/$package/copyright" ]; then
             cp -L "/usr/share/doc/$package/copyright" "$dir/$name/licenses/$package"
         else
