@@ -143,9 +143,8 @@ static void critics(void **state) {
     char *data = NULL;
     size_t n = 0;
     const char *path = SUREFOOT_SOURCE "/models/household.critic";
-    assert_int_equal(
-        surefoot_model_open(&m, SUREFOOT_SOURCE "/models/household.gguf", NULL, NULL),
-        SUREFOOT_OK);
+    assert_int_equal(surefoot_model_open(&m, SUREFOOT_SOURCE "/models/household.gguf", NULL, NULL),
+                     SUREFOOT_OK);
     assert_int_equal(surefoot_policy_open(&p, SUREFOOT_SOURCE "/models/household.ini", NULL),
                      SUREFOOT_OK);
     surefoot_status s = surefoot_critic_open(&c, path, m, p, &e);
@@ -172,11 +171,8 @@ static void critics(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(policies),
-        cmocka_unit_test(refused),
-        cmocka_unit_test(maps),
-        cmocka_unit_test(models),
-        cmocka_unit_test(critics),
+        cmocka_unit_test(policies), cmocka_unit_test(refused), cmocka_unit_test(maps),
+        cmocka_unit_test(models),   cmocka_unit_test(critics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
