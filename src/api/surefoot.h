@@ -100,8 +100,9 @@ typedef struct {
 } surefoot_model_options;
 
 SUREFOOT_API void surefoot_model_options_init(surefoot_model_options *o);
-/* Opens a GGUF file (v2, v3), checks every field, compares the memory needed with what is
- * available, packs the weights for the kernel level. The file must not change while it is open.
+/* Opens a GGUF file (v2, v3; the first of a split one; or a packed one, docs/packed.md), checks every
+ * field, compares the memory needed with what is available, packs the weights for the kernel level.
+ * The file must not change while it is open.
  * Codes: E_IO, E_FILE, E_MEMORY, E_UNSUPPORTED, E_USAGE (isa), E_ABORTED. */
 SUREFOOT_API surefoot_status surefoot_model_open(surefoot_model **out, const char *path,
                                                  const surefoot_model_options *o,

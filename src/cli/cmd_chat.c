@@ -250,6 +250,8 @@ int sf_talk_answer(struct sf_talk *t) {
     surefoot_message *list = NULL;
     surefoot_error err = {0};
     int code = make_room(t);
+    if (!code && t->policy && !t->guard) /* NULL would mean: unguarded */
+        code = sf_cli_fail(1, "the guard is not open: no answer without it");
     if (code || !sf_talk_prompt(t, t->left_out, t->n_said, &prompt, &list)) {
         sf_talk_drop_last(t);
         return code ? code : 4;

@@ -8,7 +8,7 @@
 
 #include <zstd.h>
 
-#include "harness.h"
+#include "test_folder.h"
 
 #include "arena.h"
 #include "file.h"
@@ -235,25 +235,6 @@ static void elements(void **state) {
 
 /* ---------------------------------------------------------------- the writer */
 
-static char folder[400];
-
-static int make_folder(void **state) {
-    SF_UNUSED(state);
-    if (!getcwd(folder, sizeof folder - 20)) return -1;
-    strcat(folder, "/gguf-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-static int remove_folder(void **state) {
-    SF_UNUSED(state);
-    char cmd[500];
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", folder);
-    return system(cmd);
-}
-static const char *at(const char *name) {
-    static char buf[500];
-    snprintf(buf, sizeof buf, "%s/%s", folder, name);
-    return buf;
-}
 static int count_files(void) {
     DIR *d = opendir(folder);
     int n = 0;
