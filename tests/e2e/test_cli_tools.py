@@ -21,7 +21,8 @@ def inspect_says_what_a_file_holds(w):
     t = w.run("inspect", "-m", w.plain).ok().text
     for word in ("llama", "tiny", "2 layers", "F32", "token_embd.weight", "tokenizer", "chat template", "memory", "fits"):
         assert word in t, word
-    assert w.run("inspect", w.plain).ok().out == t.encode()
+    free = re.compile(r"[\d.]+ [KMGT]iB available")  # what others leave changes from run to run
+    assert free.search(t) and free.sub("", w.run("inspect", w.plain).ok().text) == free.sub("", t)
     assert "chatml" in w.run("inspect", "-m", w.chatml).ok().text
     assert "cannot run: chat template, line 1" in w.run("inspect", "-m", w.strange).ok().text
 
