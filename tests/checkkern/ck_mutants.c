@@ -307,7 +307,9 @@ static void put_away_from_zero(void *page, size_t pos, const float *k, size_t he
     const uint16_t *scale = (const uint16_t *)(const void *)(q + SF_KV_PAGE * head);
     for (size_t d = 0; d < head; d++) {
         float s = sf_f16_to_f32(scale[d / SF_KV_GROUP * SF_KV_PAGE + pos]);
-        if (s > 0) ((int8_t *)page)[d * SF_KV_PAGE + pos] = (int8_t)roundf(k[d] * (1.0f / s));
+        if (s > 0)
+            ((int8_t *)page)[d * SF_KV_PAGE + pos] =
+                (int8_t)roundf(fmaxf(-127, fminf(127, k[d] * (1.0f / s))));
     }
 }
 static void put_scale_down(void *page, size_t pos, const float *v, size_t head) {
