@@ -301,7 +301,7 @@ static void mix_unsigned(float *acc, size_t lda, const float *corr, const float 
     for (size_t i = 0; i < SF_KV_PAGE * head; i++) copy[i] &= 0x7F;
     ref.attn_mix[SF_KV_Q8_0](acc, lda, corr, p, ldp, nq, copy, n, head);
 }
-static void put_away_from_zero(void *page, size_t pos, const float *k, size_t head) {
+static void put_toward_zero(void *page, size_t pos, const float *k, size_t head) {
     ref.kv_put_k[SF_KV_Q8_0](page, pos, k, head);
     const int8_t *q = page;
     const uint16_t *scale = (const uint16_t *)(const void *)(q + SF_KV_PAGE * head);
@@ -309,7 +309,7 @@ static void put_away_from_zero(void *page, size_t pos, const float *k, size_t he
         float s = sf_f16_to_f32(scale[d / SF_KV_GROUP * SF_KV_PAGE + pos]);
         if (s > 0)
             ((int8_t *)page)[d * SF_KV_PAGE + pos] =
-                (int8_t)roundf(fmaxf(-127, fminf(127, k[d] * (1.0f / s))));
+                (int8_t)fmaxf(-127, fminf(127, k[d] * (1.0f / s)));
     }
 }
 static void put_scale_down(void *page, size_t pos, const float *v, size_t head) {
@@ -379,7 +379,7 @@ static void exp_flushes(float *y, const float *x, float m, size_t n) {
     M("kv_put_v", "f16", put_truncates, k.kv_put_v[SF_KV_F16] = put_truncates)                     \
     M("attn_score", "q8_0", score_first_scales, k.attn_score[SF_KV_Q8_0] = score_first_scales)     \
     M("attn_mix", "q8_0", mix_unsigned, k.attn_mix[SF_KV_Q8_0] = mix_unsigned)                     \
-    M("kv_put_k", "q8_0", put_away_from_zero, k.kv_put_k[SF_KV_Q8_0] = put_away_from_zero)         \
+    M("kv_put_k", "q8_0", put_toward_zero, k.kv_put_k[SF_KV_Q8_0] = put_toward_zero)               \
     M("kv_put_v", "q8_0", put_scale_down, k.kv_put_v[SF_KV_Q8_0] = put_scale_down)                 \
     M("kv_put_k", "f32", put_next_column, k.kv_put_k[SF_KV_F32] = put_next_column)                 \
     M("silu_mul", "f32", silu_by_reciprocal, k.silu_mul = silu_by_reciprocal)                      \
