@@ -7,8 +7,7 @@
  *     test_model DIR            DIR holds the models make_golden.py writes
  *     test_model DIR --write    prints bits.tsv anew
  *     test_model DIR --quick    fewer ways of computing the same (sanitizers)
- *     test_model DIR --bits K/M one way, at the best level of this CPU, of every M-th model from the
- *                               K-th on (emulators)
+ *     test_model DIR --bits     one way, at the best level of this CPU (emulators)
  */
 #include "harness.h"
 
@@ -29,7 +28,6 @@ struct golden {
 
 static const char *dir;
 static bool writing, quick, best_only;
-static int slice, slices = 1;
 
 static size_t ints(json_t *a, int32_t *out) {
     size_t n = json_array_size(a);
@@ -220,10 +218,8 @@ static void one_model(const struct golden *g, FILE *bits) {
         uint32_t split;
     } ways[] = {{1, 0}, {3, 5}, {2, 1}, {2, 17}, {2, 0}, {3, 0}, {1, 1}};
     const bool few = strncmp(g->name, "llama", 5) != 0 && strncmp(g->name, "qwen3moe", 8) != 0;
+    const size_t n_ways = best_only ? 1 : quick ? 2 : few ? 3 : SF_COUNT(ways);
     for (int level = 0; surefoot_isa_name(level); level++) {
-        /* Plain C is what the others are held to, and takes most of the time. */
-        const size_t all = best_only ? 1 : quick ? 2 : few ? 3 : SF_COUNT(ways);
-        const size_t n_ways = level == 0 ? (few || quick ? 1 : sf_min(all, 2)) : all;
         const char *isa = surefoot_isa_name(level);
         if (surefoot_isa_usable(level) != 1) continue;
         if (best_only && strcmp(isa, surefoot_isa_best()) != 0) continue;
@@ -268,12 +264,8 @@ static void models(void **state) {
     static struct golden g;
     int n = 0;
     while (next_golden(f, &g)) {
-        if (n++ % slices == slice) {
-            one_model(&g, bits);
-        } else {
-            char other[160];
-            for (int i = 0; i < 2; i++) assert_non_null(fgets(other, sizeof other, bits));
-        }
+        one_model(&g, bits);
+        n++;
     }
     fclose(f);
     if (bits) fclose(bits);
@@ -284,9 +276,6 @@ int main(int argc, char **argv) {
     dir = argc > 1 ? argv[1] : "";
     quick = argc > 2 && strcmp(argv[2], "--quick") == 0;
     best_only = argc > 2 && strcmp(argv[2], "--bits") == 0;
-    if (best_only && (argc != 4 || sscanf(argv[3], "%d/%d", &slice, &slices) != 2 || slice < 0 ||
-                      slices < 1 || slice >= slices))
-        return fprintf(stderr, "--bits needs K/M, K from 0 to M - 1\n"), 2;
     writing = argc > 2 && strcmp(argv[2], "--write") == 0;
     quick |= writing;
     char path[512];
